@@ -1,0 +1,3 @@
+"""Trellis: serve versions of machine-learning models with KServe, roll out on evidence."""
+
+__version__ = "0.1.0"
