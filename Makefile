@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKS := serving gateway local keras sklearn dev
-UP_ARGS ?=
+UP_ARGS ?= --default_model tomato
 TEST_ARGS ?=
 BENCH_ARGS ?=
 

@@ -1,12 +1,17 @@
 """Request ids and W3C trace context: taken from the caller or made."""
 
 import os
+import random
 import re
 from typing import NamedTuple
 
 #: Visible ASCII only, bounded: an id goes into headers and log lines as it is.
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
+
+
+#: An id must be unique and is no secret; asking the kernel for each one costs a system call.
+_UNIQUE = random.Random(os.urandom(32))
 
 
 class Trace(NamedTuple):
@@ -20,7 +25,7 @@ def take_or_make_request_id(given: str | None) -> str:
     """The caller's ``x-request-id`` if it is 1 to 128 visible ASCII characters, else a new one."""
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given
-    return os.urandom(16).hex()
+    return _UNIQUE.randbytes(16).hex()
 
 
 def child_traceparent(given: str | None) -> str:
