@@ -1,0 +1,1 @@
+"""The models that come with Trellis: how each is trained, its card, and its versions."""

@@ -1,0 +1,1 @@
+"""``squares``: the smallest model."""
