@@ -1,0 +1,1 @@
+"""``cifar10``: ten things in small pictures."""

@@ -1,0 +1,1 @@
+"""``diabetes``: ten measurements and the progression a year on."""

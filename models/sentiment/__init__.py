@@ -1,0 +1,1 @@
+"""``sentiment``: sentences that praise or complain."""

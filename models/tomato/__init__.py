@@ -1,0 +1,1 @@
+"""``tomato``: drawn tomato leaves, and what is wrong with them."""
