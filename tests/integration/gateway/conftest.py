@@ -1,0 +1,50 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.gateway.processes import FakeUpstream, Gateway, table_of
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gateway")
+
+
+@pytest.fixture(scope="module")
+def upstreams(folder: Path) -> Iterator[tuple[FakeUpstream, FakeUpstream]]:
+    """Two versions, v1 and v2."""
+    both = FakeUpstream("v1", folder), FakeUpstream("v2", folder)
+    for upstream in both:
+        upstream.up()
+    yield both
+    for upstream in both:
+        upstream.stop()
+
+
+@pytest.fixture(scope="module")
+def gateway(folder: Path, upstreams: tuple[FakeUpstream, FakeUpstream]) -> Iterator[Gateway]:
+    """80 % of units to v1 and 20 % to v2, and models of each kind on v1."""
+    one, two = upstreams
+    everybody = [[0, 1]]
+    kinds = {
+        name: [one.arm(model=name, intervals=everybody)]
+        for name in ("sentiment", "leaf", "rows", "squares")
+    }
+    split = [
+        one.arm(model="sentiment", intervals=[[0, 0.8]], role="stable"),
+        two.arm(model="sentiment", intervals=[[0.8, 1]], role="canary"),
+    ]
+    renamed = [two.arm(model="sentiment", intervals=everybody, host="prev-tagged.example:80")]
+    table = table_of({**kinds, "split": split, "renamed": renamed})
+    running = Gateway(
+        folder,
+        table,
+        default_model="sentiment",
+        max_body_bytes=1_000_000,
+        request_timeout=3,
+        connect_wait=1,
+    )
+    running.up()
+    yield running
+    assert running.stop() == 0

@@ -1,0 +1,141 @@
+"""``/predict`` for people, through a real gateway and a small real upstream."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.integration.gateway.processes import Answer, Gateway, ask, get, post_json
+
+
+def document(answer: Answer) -> Any:
+    assert answer[0] == 200, answer
+    return json.loads(answer[2])
+
+
+def test_a_classifiers_answer_has_the_contracts_fields(gateway: Gateway) -> None:
+    answer = post_json(f"{gateway.url}/predict/sentiment", {"text": "hi"}, {"x-request-id": "r-1"})
+    told = document(answer)
+    assert told.pop("latency_ms") > 0
+    assert told == {
+        "label": "positive",
+        "confidence": 0.75,
+        "probabilities": {"negative": 0.25, "positive": 0.75},
+        "request_id": "r-1",
+        "cache": "bypass",
+    }
+    assert answer[1]["x-cache"] == "bypass"
+    assert answer[1]["x-request-id"] == "r-1"
+
+
+def test_without_a_model_the_default_one_answers(gateway: Gateway) -> None:
+    assert document(post_json(f"{gateway.url}/predict", {"text": "hi"}))["label"] == "positive"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("image/jpeg", b"\xff\xd8"),
+        ("application/json", b'{"image": "/9g="}'),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\nx\r\n--b--\r\n',
+        ),
+    ],
+    ids=["raw", "base64", "multipart"],
+)
+def test_an_image_is_taken_in_every_form(gateway: Gateway, content_type: str, body: bytes) -> None:
+    answer = ask("POST", f"{gateway.url}/predict/leaf", body, {"content-type": content_type})
+    assert document(answer)["label"] == "brown"
+
+
+def test_numbers_of_a_row_and_of_no_classifier(gateway: Gateway) -> None:
+    rows = document(post_json(f"{gateway.url}/predict/rows", {"features": [1, 2, 3]}))
+    assert rows["label"] == "high"
+    squares = document(post_json(f"{gateway.url}/predict/squares", {"numbers": [2, 3]}))
+    assert squares["outputs"] == {"squares": [4.0, 9.0]}
+
+
+def test_a_visitor_gets_a_cookie_once_and_keeps_the_version(gateway: Gateway) -> None:
+    status, headers, _ = post_json(f"{gateway.url}/predict/split", {"text": "hi"})
+    assert status == 200
+    cookie = headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    mine = {"cookie": cookie.partition(";")[0]}
+    again = post_json(f"{gateway.url}/predict/split", {"text": "hi"}, mine)
+    assert "set-cookie" not in again[1]
+    # The same cookie assigns the protocols' routes too; the upstream tells who answered there.
+    who = {json.loads(get(f"{gateway.url}/v2/models/split/x", mine)[2])["name"] for _ in range(10)}
+    assert len(who) == 1
+
+
+def test_a_forged_cookie_is_replaced(gateway: Gateway) -> None:
+    forged = {"cookie": f"trellis_unit={'x' * 22}.{'A' * 43}"}
+    assert "set-cookie" in post_json(f"{gateway.url}/predict/split", {"text": "hi"}, forged)[1]
+
+
+@pytest.mark.parametrize("asked", [{}, {"x-model-version": "v2"}])
+def test_no_answer_tells_the_version(gateway: Gateway, asked: dict[str, str]) -> None:
+    status, headers, body = post_json(f"{gateway.url}/predict/split", {"text": "hi"}, asked)
+    assert status == 200
+    assert not {"x-model-version", "x-model-revision"} & headers.keys()
+    assert b"v2" not in body
+    assert b"version" not in body
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type", "body", "status", "sentence"),
+    [
+        ("sentiment", "application/json", b"{", 400, "the body is no JSON"),
+        ("sentiment", "application/json", b'{"text": 5}', 422, "'text' is a number"),
+        (
+            "sentiment",
+            "application/json",
+            b'{"features": [1]}',
+            422,
+            "takes a text in field 'text'",
+        ),
+        ("sentiment", "image/png", b"\x89PNG", 415, "takes a text, not an image"),
+        ("sentiment", "text/csv", b"a,b", 415, "'text/csv' is not taken here"),
+        ("nope", "application/json", b'{"text": "a"}', 404, "unknown model 'nope'"),
+        (
+            "split?model_version=v9",
+            "application/json",
+            b'{"text": "a"}',
+            404,
+            "has no version 'v9'; known are: v1, v2",
+        ),
+        ("sentiment", "application/json", b"x" * 1_000_001, 413, "over the limit"),
+    ],
+)
+def test_bad_input_is_refused_in_words(
+    gateway: Gateway, path: str, content_type: str, body: bytes, status: int, sentence: str
+) -> None:
+    url = f"{gateway.url}/predict/{path}"
+    answer = ask("POST", url, body, {"content-type": content_type, "x-request-id": "bad-1"})
+    assert answer[0] == status
+    assert sentence in json.loads(answer[2])["error"]
+    assert answer[1]["x-request-id"] == "bad-1"
+
+
+def test_pages_and_answers_carry_security_headers(gateway: Gateway) -> None:
+    for path in ("/", "/predict/sentiment", "/nowhere", "/static/upload.js"):
+        _, headers, _ = get(gateway.url + path)
+        policy = headers["content-security-policy"]
+        assert "script-src 'self';" in policy
+        assert "unsafe-inline" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_what_a_predictor_tells_is_escaped_on_the_page(gateway: Gateway) -> None:
+    page = get(f"{gateway.url}/?model=sentiment")[2].decode()
+    assert "knows &lt;b&gt;little&lt;/b&gt;" in page
+    assert "<b>little" not in page
+
+
+def test_the_page_of_an_unknown_model_says_so(gateway: Gateway) -> None:
+    status, _, page = get(f"{gateway.url}/?model=%3Cscript%3E")
+    assert status == 404
+    assert b"Unknown model" in page
+    assert b"<script>" not in page

@@ -1,0 +1,44 @@
+from prometheus_client import CollectorRegistry
+
+from trellis.gateway.metering import Meters
+from trellis.telemetry.metrics import GatewayMetrics
+
+WHO = {"model": "m", "version": "v1", "revision": "r1"}
+
+
+def test_requests_are_counted_by_arm_code_and_protocol() -> None:
+    registry = CollectorRegistry()
+    meters = Meters(GatewayMetrics(registry))
+    meter = meters.of("m", "v1", "r1")
+    for code, grpc in ((200, False), (200, False), (503, False), (200, True), (504, True)):
+        meter.started()
+        meter.finished(code, 0.25, grpc=grpc)
+
+    def count(code: str, protocol: str) -> float | None:
+        labels = {**WHO, "code": code, "protocol": protocol}
+        return registry.get_sample_value("trellis_requests_total", labels)
+
+    assert (count("200", "rest"), count("503", "rest")) == (2, 1)
+    assert (count("200", "grpc"), count("504", "grpc")) == (1, 1)
+    assert registry.get_sample_value("trellis_inflight_requests", WHO) == 0
+    assert registry.get_sample_value("trellis_request_duration_seconds_count", WHO) == 5
+    assert registry.get_sample_value("trellis_request_duration_seconds_sum", WHO) == 1.25
+
+
+def test_what_is_inside_shows() -> None:
+    registry = CollectorRegistry()
+    meter = Meters(GatewayMetrics(registry)).of("m", "v1", "r1")
+    meter.started()
+    assert registry.get_sample_value("trellis_inflight_requests", WHO) == 1
+
+
+def test_a_request_that_met_no_arm_has_no_callers_text_in_its_labels() -> None:
+    registry = CollectorRegistry()
+    Meters(GatewayMetrics(registry)).refused(404)
+    labels = {"model": "", "version": "", "revision": "", "code": "404", "protocol": "rest"}
+    assert registry.get_sample_value("trellis_requests_total", labels) == 1
+
+
+def test_an_arm_keeps_its_meter_over_tables() -> None:
+    meters = Meters(GatewayMetrics(CollectorRegistry()))
+    assert meters.of("m", "v1", "r1") is meters.of("m", "v1", "r1")

@@ -1,0 +1,130 @@
+"""Wires the gateway: the hot path first, people's routes behind it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+from trellis.gateway.answers import Send, error_headers
+from trellis.gateway.api import ApiPages
+from trellis.gateway.body import Receive
+from trellis.gateway.catalogue import Catalogue
+from trellis.gateway.errors import GatewayError
+from trellis.gateway.gate import Gate
+from trellis.gateway.metering import Meters
+from trellis.gateway.pages.files import icon, page_files
+from trellis.gateway.pages.upload import UploadPage
+from trellis.gateway.predict import Predict
+from trellis.gateway.proxy import Proxy
+from trellis.gateway.routing_table import TableHolder
+from trellis.gateway.security_headers import SecurityHeaders
+from trellis.gateway.settings import Settings
+from trellis.gateway.status import Status
+from trellis.gateway.units import CookieSigner
+from trellis.gateway.upstream import Upstream
+from trellis.gateway.visitors import Visitors
+from trellis.telemetry.request_ids import take_or_make_request_id
+
+ASGIApp = Callable[[Any, Receive, Send], Awaitable[None]]
+
+
+def gateway_app(
+    settings: Settings, holder: TableHolder, upstream: Upstream, meters: Meters, gate: Gate
+) -> ASGIApp:
+    """The gateway's ASGI application."""
+    signer = CookieSigner(settings.cookie_secret.get_secret_value())
+    proxy = Proxy(settings, holder, upstream, signer, meters, gate)
+    people = people_app(settings, holder, upstream, meters, gate, signer)
+
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(("/v1/models/", "/v2/models/")):
+            await proxy(scope, receive, send)
+        else:
+            await people(scope, receive, send)
+
+    return app
+
+
+def people_app(
+    settings: Settings,
+    holder: TableHolder,
+    upstream: Upstream,
+    meters: Meters,
+    gate: Gate,
+    signer: CookieSigner,
+) -> ASGIApp:
+    """Everything but the proxied protocols."""
+    catalogue = Catalogue(upstream)
+    visitors = Visitors(signer)
+    status = Status(holder, catalogue)
+    predict = Predict(settings, holder, upstream, catalogue, visitors, meters, gate)
+    upload = UploadPage(holder, catalogue, visitors, settings.max_body_bytes)
+    api = ApiPages()
+    starlette = Starlette(
+        routes=[
+            Route("/", upload.page),
+            Route("/predict", predict.answer, methods=["POST"]),
+            Route("/predict/{model}", predict.answer, methods=["POST"]),
+            Route("/models", status.models),
+            Route("/models/{model}/examples/{place:int}", status.example_image),
+            Route("/health", status.health),
+            Route("/v2/health/live", status.live),
+            Route("/v2/health/ready", status.ready),
+            Route("/v2", status.server),
+            Route("/v1/models", status.names),
+            Route("/v2/models", status.names),
+            Route("/metrics", status.metrics),
+            Route("/openapi.json", api.document),
+            Route("/docs", api.page),
+            Route("/docs/{asset}", api.page),
+            Mount("/static", page_files()),
+            Route("/favicon.ico", icon),
+        ],
+        exception_handlers={
+            GatewayError: _answer_refusal,
+            HTTPException: _answer_unrouted,
+            Exception: _answer_fault,
+        },
+    )
+    return SecurityHeaders(starlette)
+
+
+async def _answer_refusal(request: Request, error: Exception) -> Response:
+    if not isinstance(error, GatewayError):  # Starlette calls this handler for its class only
+        raise error
+    headers = {
+        k.decode(): v.decode("latin-1") for k, v in error_headers(error, _request_id(request))
+    }
+    return Response(orjson.dumps({"error": str(error)}), error.status, headers)
+
+
+async def _answer_unrouted(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):  # Starlette calls this handler for its class only
+        raise error
+    sentences = {
+        404: f"no such route: {request.url.path[:128]}",
+        405: f"method {request.method} is not taken here",
+    }
+    sentence = sentences.get(error.status_code, error.detail)
+    headers = {**(error.headers or {}), "x-request-id": _request_id(request)}
+    return Response(
+        orjson.dumps({"error": sentence}), error.status_code, headers, media_type="application/json"
+    )
+
+
+async def _answer_fault(request: Request, _error: Exception) -> Response:
+    return Response(
+        b'{"error":"the gateway failed; its log says more under this request id"}',
+        500,
+        {"x-request-id": _request_id(request)},
+        media_type="application/json",
+    )
+
+
+def _request_id(request: Request) -> str:
+    return take_or_make_request_id(request.headers.get("x-request-id"))

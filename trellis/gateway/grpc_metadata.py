@@ -1,0 +1,36 @@
+"""Which gRPC metadata passes the gateway, in both directions; as ``headers.py`` does for REST."""
+
+from typing import Any
+
+from trellis.telemetry.request_ids import Trace
+
+Metadata = list[tuple[str, str | bytes]]
+
+_NOT_FORWARDED = frozenset(("user-agent", "x-request-id", "traceparent", "te", "content-type"))
+_WHICH_VERSION = frozenset(("x-model-version", "x-model-revision"))
+
+
+def forwarded_metadata(metadata: Any, identity: Trace) -> Metadata:
+    """A call's metadata for the predictor, with the request's id and trace."""
+    passed: Metadata = [
+        (key, value)
+        for key, value in metadata or ()
+        if key not in _NOT_FORWARDED and not key.startswith(("grpc-", ":"))
+    ]
+    passed.append(("x-request-id", identity.request_id))
+    passed.append(("traceparent", identity.traceparent))
+    return passed
+
+
+def returned_metadata(metadata: Any, identity: Trace | None, *, keep_version: bool) -> Metadata:
+    """A predictor's metadata for the caller; ``keep_version`` for one who asked for a version."""
+    returned: Metadata = [
+        (key, value)
+        for key, value in metadata or ()
+        if key != "x-request-id"
+        and not key.startswith(("grpc-", ":"))
+        and (keep_version or key not in _WHICH_VERSION)
+    ]
+    if identity is not None:
+        returned.append(("x-request-id", identity.request_id))
+    return returned

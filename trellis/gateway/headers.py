@@ -1,0 +1,92 @@
+"""Which headers pass the gateway, in both directions."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from multidict import CIMultiDict
+
+from trellis.telemetry.request_ids import Trace, trace
+
+RawHeaders = Iterable[tuple[bytes, bytes]]
+
+_HOP_BY_HOP = frozenset(
+    (
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    )
+)
+#: Not for the predictor: its address, what the gateway sets itself, and the gateway's own cookie.
+_NOT_FORWARDED = _HOP_BY_HOP | {b"host", b"expect", b"x-request-id", b"traceparent", b"cookie"}
+_NOT_RETURNED = _HOP_BY_HOP | {b"x-request-id", b"server", b"date"}
+#: What would tell a person which version answered.
+WHICH_VERSION = frozenset((b"x-model-version", b"x-model-revision"))
+
+
+class Incoming(NamedTuple):
+    """What the gateway reads in a request's headers, and what it passes on."""
+
+    forward: CIMultiDict[str]
+    trace: Trace
+    version: str | None
+    unit: bytes | None
+    cookie: bytes | None
+    content_length: bytes | None
+
+
+def read_headers(raw: RawHeaders, unit_header: bytes) -> Incoming:
+    """Split a request's headers (names in lower case, as ASGI has them)."""
+    forward: CIMultiDict[str] = CIMultiDict()
+    seen: dict[bytes, bytes] = {}
+    for name, value in raw:
+        if name in _NOT_FORWARDED:
+            seen[name] = value
+        else:
+            if name in {b"x-model-version", b"content-length"} or name == unit_header:
+                seen[name] = value
+            forward.add(name.decode("latin-1"), _forwarded(value))
+    for named in seen.get(b"connection", b"").split(b","):
+        forward.popall(named.strip().decode("latin-1"), None)
+    both = trace(_text(seen.get(b"x-request-id")), _text(seen.get(b"traceparent")))
+    forward["x-request-id"] = both.request_id
+    forward["traceparent"] = both.traceparent
+    return Incoming(
+        forward,
+        both,
+        _text(seen.get(b"x-model-version")) or None,
+        seen.get(unit_header),
+        seen.get(b"cookie"),
+        seen.get(b"content-length"),
+    )
+
+
+def returned_headers(
+    raw: RawHeaders, request_id: str, *, keep_version: bool
+) -> list[tuple[bytes, bytes]]:
+    """A predictor's headers for the caller; ``keep_version`` for one who asked for a version."""
+    headers = [
+        (lower, value)
+        for name, value in raw
+        if (lower := name.lower()) not in _NOT_RETURNED
+        and (keep_version or lower not in WHICH_VERSION)
+    ]
+    headers.append((b"x-request-id", request_id.encode("latin-1")))
+    return headers
+
+
+def _forwarded(value: bytes) -> str:
+    """As the HTTP client wants it: it writes UTF-8, so what is none cannot pass byte by byte."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")

@@ -1,0 +1,86 @@
+"""The page ``/``: choose a model, give it something, read its answer."""
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from trellis.gateway.catalogue import Catalogue, Described
+from trellis.gateway.errors import GatewayError, NotFound
+from trellis.gateway.headers import read_headers
+from trellis.gateway.pages.files import render
+from trellis.gateway.routing_table import TableHolder
+from trellis.gateway.visitors import Visitors
+
+#: Seconds that the page waits for a model to describe itself.
+DESCRIBE_SECONDS = 3.0
+
+
+class UploadPage:
+    """The endpoint; ``?model=`` chooses, else the default model."""
+
+    def __init__(
+        self, holder: TableHolder, catalogue: Catalogue, visitors: Visitors, max_bytes: int
+    ) -> None:
+        self._holder = holder
+        self._catalogue = catalogue
+        self._visitors = visitors
+        self._max_bytes = max_bytes
+
+    async def page(self, request: Request) -> Response:
+        """Render the page; a model that is not there or not ready is told in words."""
+        visitor = self._visitors.of(request, read_headers(request.scope["headers"], b""))
+        names: list[str] = []
+        chosen = request.query_params.get("model")
+        described: Described | None = None
+        problem, status = "", 200
+        try:
+            router = self._holder.router
+            names = sorted(router.routes)
+            chosen = chosen or router.default_model
+            if chosen is None:
+                raise NotFound("no model is served yet")
+            described = await self._catalogue.describe(
+                router.route(chosen).stable, DESCRIBE_SECONDS
+            )
+        except GatewayError as error:
+            problem, status = str(error), error.status
+        page = render(
+            "upload.html",
+            names=names,
+            chosen=chosen if chosen in names else None,
+            model=described,
+            examples=_for_buttons(described),
+            problem=_sentence(problem),
+            max_bytes=self._max_bytes,
+            title=_title,
+        )
+        response = HTMLResponse(page, status, {"cache-control": "no-store"})
+        visitor.remember(response)
+        return response
+
+
+def _title(name: str) -> str:
+    """A name as people write it: ``Early_blight`` to ``Early blight``."""
+    return " ".join(name.replace("_", " ").split())
+
+
+def _sentence(words: str) -> str:
+    """An error's words as a sentence of their own."""
+    return f"{words[:1].upper()}{words[1:]}." if words else ""
+
+
+def _for_buttons(model: Described | None) -> list[dict[str, str]]:
+    """The examples: ``picture`` is where an image is fetched, ``value`` the JSON of any other."""
+    if model is None:
+        return []
+    buttons = []
+    for place, example in enumerate(model.examples):
+        picture = f"/models/{model.name}/examples/{place}" if example.image is not None else ""
+        value = "" if example.image is not None else orjson.dumps(example.value).decode()
+        title = example.title or _short(example.value, place)
+        buttons.append({"title": title, "picture": picture, "value": value})
+    return buttons
+
+
+def _short(value: object, place: int) -> str:
+    return value if isinstance(value, str) else f"Example {place + 1}"

@@ -1,0 +1,91 @@
+"""A routing table made ready for requests: model, version and unit in, target out."""
+
+import random
+from typing import NamedTuple
+
+from trellis.contracts.routing_table import Arm, ModelRoute, RoutingTable
+from trellis.gateway.assignment import UnitLine
+from trellis.gateway.errors import NotFound
+from trellis.gateway.metering import ArmMeter, Meters
+from trellis.gateway.units import Unit
+
+
+class Target(NamedTuple):
+    """One arm, with what sending to it needs."""
+
+    model: str
+    arm: Arm
+    meter: ArmMeter
+
+
+class Route:
+    """The arms of one model and the line that shares units among them."""
+
+    def __init__(self, model: str, route: ModelRoute, meters: Meters) -> None:
+        self.model = model
+        self.targets = tuple(
+            Target(model, arm, meters.of(model, arm.version, arm.revision)) for arm in route.arms
+        )
+        self._line = UnitLine(route.salt, [arm.intervals for arm in route.arms])
+        self._by_unit = route.strategy != "random"
+
+    def assigned(self, unit: Unit) -> Target:
+        """The target that the unit's point falls to; with strategy ``random``, any by weight."""
+        if self._by_unit:
+            return self.targets[self._line.arm_of(unit.value)]
+        return self.targets[self._line.at(random.random())]
+
+    def choose(self, unit: Unit, version: str | None, *, fallback: bool) -> Target:
+        """The unit's target, or where a version is asked for, an arm that serves it.
+
+        Where several arms serve that version, the unit's own is taken if it is among them, else
+        the one with the most weight. Raises ``NotFound`` naming the known versions, unless
+        ``fallback`` lets the unit's own arm answer.
+        """
+        own = self.assigned(unit)
+        if version is None or own.arm.version == version:
+            return own
+        serving = [target for target in self.targets if target.arm.version == version]
+        if serving:
+            return max(serving, key=lambda target: target.arm.weight)
+        if fallback:
+            return own
+        known = ", ".join(sorted({target.arm.version for target in self.targets}))
+        raise NotFound(f"model {self.model!r} has no version {version[:64]!r}; known are: {known}")
+
+    @property
+    def stable(self) -> Target:
+        """The arm that describes the model to everybody: role stable, else the one with most weight."""
+        return max(
+            self.targets, key=lambda target: (target.arm.role == "stable", target.arm.weight)
+        )
+
+
+class Router:
+    """All routes of one routing table; immutable, replaced whole."""
+
+    def __init__(
+        self, table: RoutingTable, meters: Meters, default_model: str | None = None
+    ) -> None:
+        self.table_version = table.version
+        self.routes = {model: Route(model, route, meters) for model, route in table.models.items()}
+        self._wanted_default = default_model or table.default_model
+
+    @property
+    def default_model(self) -> str | None:
+        """The set default, else the table's, else the first by name; None without models.
+
+        A default that the table does not have (yet) is still the default: asking for it is 404
+        rather than an answer from another model.
+        """
+        if self._wanted_default is not None:
+            return self._wanted_default
+        return min(self.routes, default=None)
+
+    def route(self, model: str) -> Route:
+        """The route of one model; raises ``NotFound`` naming the known models."""
+        try:
+            return self.routes[model]
+        except KeyError:
+            known = ", ".join(sorted(self.routes)) or "none"
+            raise NotFound(f"unknown model {model[:64]!r}; known are: {known}") from None

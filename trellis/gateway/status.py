@@ -1,0 +1,98 @@
+"""Quiet routes: health, the protocols' server level, names of models, metrics."""
+
+import asyncio
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from trellis import __version__
+from trellis.gateway.catalogue import Catalogue
+from trellis.gateway.errors import GatewayError, NotFound
+from trellis.gateway.router import Target
+from trellis.gateway.routing_table import TableHolder
+from trellis.telemetry.exposition import metrics_page
+
+#: Seconds that a list of models waits for predictors to describe themselves.
+DESCRIBE_SECONDS = 2.0
+
+
+class Status:
+    """The endpoints; each takes a Starlette request."""
+
+    def __init__(self, holder: TableHolder, catalogue: Catalogue) -> None:
+        self._holder = holder
+        self._catalogue = catalogue
+
+    async def health(self, _request: Request) -> Response:
+        """200 while requests are welcome, 503 before the first table and while draining."""
+        if self._holder.ready:
+            return _json({"status": "ok"})
+        return _json({"error": "the gateway has no routing table yet or is closing"}, 503)
+
+    async def live(self, _request: Request) -> Response:
+        """V2: the process answers."""
+        return _json({"live": True})
+
+    async def ready(self, _request: Request) -> Response:
+        """V2: as ``health``."""
+        return _json({"ready": self._holder.ready}, 200 if self._holder.ready else 503)
+
+    async def server(self, _request: Request) -> Response:
+        """V2 server metadata."""
+        return _json(
+            {
+                "name": "trellis-gateway",
+                "version": __version__,
+                "extensions": ["binary_tensor_data"],
+            }
+        )
+
+    async def names(self, _request: Request) -> Response:
+        """V1 and V2: the names of all models."""
+        return _json({"models": sorted(self._holder.router.routes)})
+
+    async def models(self, _request: Request) -> Response:
+        """Every model with its kind of input; null where its predictor does not answer now."""
+        router = self._holder.router
+        names = sorted(router.routes)
+        kinds = await asyncio.gather(*(self._kind(router.route(name).stable) for name in names))
+        return _json(
+            {
+                "models": [
+                    {"name": name, "input": kind, "default": name == router.default_model}
+                    for name, kind in zip(names, kinds, strict=True)
+                ]
+            }
+        )
+
+    async def example_image(self, request: Request) -> Response:
+        """The picture of one example, as its predictor gave it."""
+        target = self._holder.router.route(request.path_params["model"]).stable
+        described = await self._catalogue.describe(target, DESCRIBE_SECONDS)
+        place: int = request.path_params["place"]
+        image = described.examples[place].image if place < len(described.examples) else None
+        if image is None:
+            raise NotFound(f"model {target.model!r} has no example picture {place}")
+        return Response(image, media_type=_picture_type(image))
+
+    async def metrics(self, _request: Request) -> Response:
+        """Prometheus text."""
+        page, content_type = await asyncio.to_thread(metrics_page)
+        return Response(page, headers={"content-type": content_type})
+
+    async def _kind(self, target: Target) -> str | None:
+        try:
+            return (await self._catalogue.describe(target, DESCRIBE_SECONDS)).kind
+        except GatewayError:
+            return None
+
+
+def _picture_type(image: bytes) -> str:
+    if image.startswith(b"\x89PNG"):
+        return "image/png"
+    return "image/webp" if image[8:12] == b"WEBP" else "image/jpeg"
+
+
+def _json(document: object, status: int = 200) -> Response:
+    return Response(orjson.dumps(document), status, media_type="application/json")
