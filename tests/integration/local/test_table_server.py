@@ -1,0 +1,91 @@
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from trellis.contracts.routing_table import RoutingTable
+from trellis.local.table_server import TableServer
+from trellis.rollout.compile import WeightedRevision, compile_table
+
+
+def table(weight: float, previous: RoutingTable | None = None) -> RoutingTable:
+    arms = [
+        WeightedRevision(
+            url="http://127.0.0.1:1", grpc_address=None, model="tomato", version=name,
+            revision=name, fingerprint="", role="arm", weight=share,
+        )
+        for name, share in (("r1", 100 - weight), ("r2", weight))
+    ]  # fmt: skip
+    return compile_table({"tomato": arms}, None, previous)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[TableServer]:
+    server = TableServer()
+    await server.start()
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def test_who_asks_before_the_first_table_waits_for_it(
+    server: TableServer, session: aiohttp.ClientSession
+) -> None:
+    asked = asyncio.create_task(session.get(server.url))
+    await asyncio.sleep(0.2)
+    assert not asked.done()
+    first = table(0)
+    await server.publish(first)
+    async with await asked as answer:
+        assert RoutingTable.model_validate_json(await answer.read()) == first
+        assert answer.headers["etag"] == '"1"'
+
+
+async def test_a_known_table_is_304_at_once_or_after_the_wait(
+    server: TableServer, session: aiohttp.ClientSession
+) -> None:
+    await server.publish(table(0))
+    known = {"if-none-match": '"1"'}
+    async with session.get(server.url, headers=known) as answer:
+        assert (answer.status, answer.headers["etag"]) == (304, '"1"')
+    began = time.monotonic()
+    async with session.get(server.url, headers={**known, "prefer": "wait=1"}) as answer:
+        assert answer.status == 304
+    assert 0.9 < time.monotonic() - began < 10
+
+
+async def test_a_change_ends_the_wait(server: TableServer, session: aiohttp.ClientSession) -> None:
+    first = table(0)
+    await server.publish(first)
+    headers = {"if-none-match": '"1"', "prefer": "respond-async, wait=60"}
+    waiting = asyncio.create_task(session.get(server.url, headers=headers))
+    await asyncio.sleep(0.1)
+    await server.publish(table(20, first))
+    async with await asyncio.wait_for(waiting, 5) as answer:
+        assert (await answer.json())["version"] == 2
+
+
+async def test_it_knows_which_table_the_gateway_uses(
+    server: TableServer, session: aiohttp.ClientSession
+) -> None:
+    first = table(0)
+    await server.publish(first)
+    assert not await server.until_in_use(0.05)
+    async with session.get(server.url, headers={"if-none-match": '"1"'}):
+        pass
+    assert await server.until_in_use(0.05)
+    await server.publish(table(20, first))
+    assert not await server.until_in_use(0.05)
+    async with session.get(server.url):  # somebody else
+        pass
+    assert not await server.until_in_use(0.05)
+    async with session.get(server.url, headers={"if-none-match": '"2"'}):
+        pass
+    assert await server.until_in_use(0.05)

@@ -1,0 +1,242 @@
+"""A local run from its start to its end."""
+
+import math
+import os
+import shutil
+import signal
+import socket
+import time
+import urllib.error
+from pathlib import Path
+
+import pytest
+
+from tests.integration.local.conftest import BODY, ROOT, Start, is_running, manifest
+from tests.integration.local.load import Load
+
+USERS = [f"user-{number}" for number in range(1500)]
+
+
+def within(count: int, total: int, share: float, error: float = 1e-6) -> bool:
+    """Whether ``count`` of ``total`` is what chance gives, but for ``error`` of the time.
+
+    Hoeffding's bound, exact at every size (Hoeffding 1963, theorem 1).
+    """
+    return abs(count / total - share) <= math.sqrt(math.log(2 / error) / (2 * total))
+
+
+def test_a_canary_gets_its_share_and_a_user_keeps_the_version_after_a_restart_too(
+    start: Start,
+) -> None:
+    """Shares hold but for 1e-6 of the time; the users are fixed, so the test is too."""
+    up = start(manifest("v1"))
+    assert set(up.versions_of(USERS[:50]).values()) == {"v1"}
+    up.edit(manifest("v2", 20))
+    up.wait_for("diabetes-00001 80 %, diabetes-00002 20 %")
+    up.wait_for_table(2)
+    first = up.versions_of(USERS)
+    assert within(list(first.values()).count("v2"), len(USERS), 0.2)
+    assert up.versions_of(USERS) == first
+
+    up.edit(manifest("v2", 50))
+    up.wait_for_table(3)
+    wider = up.versions_of(USERS)
+    assert within(list(wider.values()).count("v2"), len(USERS), 0.5)
+    assert all(wider[user] == "v2" for user in USERS if first[user] == "v2")
+
+    assert up.stop() == 0
+    again = start()
+    assert again.versions_of(USERS) == wider
+    # The version that a caller asks for is served whatever the weights say.
+    asked = again.predict("user-0", "/v2/models/diabetes/versions/v2/infer")
+    assert asked["model_version"] == "v2"
+
+
+def test_edits_under_load_lose_no_request(start: Start) -> None:
+    up = start(manifest("v1"))
+    with Load(up.url) as load:
+        time.sleep(0.5)
+        up.edit(manifest("v2", 20))
+        up.wait_for("diabetes-00001 80 %, diabetes-00002 20 %")
+        time.sleep(0.5)
+        up.edit(manifest("v2"))
+        up.wait_for("diabetes-00001 drained and stopped")
+        up.edit(manifest("v2", 0))
+        up.wait_for("diabetes-00001 100 %, diabetes-00002 0 %")
+        up.edit(manifest("v1", 10))
+        up.wait_for("diabetes-00001 90 %, diabetes-00003 10 %")
+        up.wait_for("diabetes-00002 drained and stopped")
+        time.sleep(0.5)
+    assert load.failures == 0, (load.codes, load.refused, load.broken)
+    assert set(load.versions) == {"v1", "v2"}
+    assert sum(load.codes.values()) > 200
+
+
+def test_a_killed_predictor_costs_the_requests_inside_it(start: Start) -> None:
+    up = start(manifest("v1"))
+    workers = 8
+    with Load(up.url, workers) as load:
+        time.sleep(0.5)
+        os.kill(up.running("trellis.serving"), signal.SIGKILL)
+        up.wait_for("diabetes-00001 ready", times=2)
+        time.sleep(0.5)
+    # Each worker has one request under way: no more than that can have been inside.
+    assert load.failures <= workers, (load.codes, load.refused, load.broken)
+    assert load.refused == 0
+    assert "killed by SIGKILL" in up.said()
+
+
+def test_a_killed_gateway_comes_back(start: Start) -> None:
+    up = start(manifest("v1"))
+    os.kill(up.running("trellis.gateway"), signal.SIGKILL)
+    up.wait_for("gateway killed by SIGKILL")
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            assert up.version_of("somebody") == "v1"
+        except (urllib.error.URLError, ConnectionError):
+            assert time.monotonic() < deadline, up.said()
+            time.sleep(0.1)
+        else:
+            break
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
+def test_stopping_answers_what_it_accepted_and_leaves_no_process(
+    start: Start, number: signal.Signals
+) -> None:
+    up = start(manifest("v1"))
+    with socket.create_connection(("127.0.0.1", up.http_port)) as slow:
+        head = f"POST /v2/models/diabetes/infer HTTP/1.1\r\nhost: x\r\ncontent-length: {len(BODY)}"
+        slow.sendall(f"{head}\r\n\r\n".encode() + BODY[:20])
+        time.sleep(0.5)
+        up.process.send_signal(number)
+        up.wait_for("stopping: waiting for gateway")
+        time.sleep(0.5)
+        slow.sendall(BODY[20:])
+        answer = slow.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 200"), answer
+    assert b"probabilities" in answer
+    assert up.process.wait(60) == 0, up.said()
+    assert len(up.children) == 2
+    assert not [pid for pid in up.children if is_running(pid)]
+
+
+def test_stopping_under_load_breaks_no_answer(start: Start) -> None:
+    up = start(manifest("v1"))
+    workers = 8
+    with Load(up.url, workers) as load:
+        time.sleep(1)
+        assert up.stop() == 0
+    assert set(load.codes) == {200}, load.codes
+    # The kernel resets connections that wait to be accepted when the port closes: nobody has
+    # seen their request. Each worker can have one of those, and is refused from then on.
+    assert all("reset" in error for error in load.broken), load.broken
+    assert len(load.broken) <= workers
+
+
+def test_a_killed_run_leaves_no_process(start: Start) -> None:
+    up = start(manifest("v1"))
+    up.process.kill()
+    up.process.wait()
+    deadline = time.monotonic() + 20
+    while any(is_running(pid) for pid in up.children):
+        assert time.monotonic() < deadline, up.children
+        time.sleep(0.05)
+
+
+def test_a_half_written_manifest_changes_nothing_until_it_is_whole(start: Start) -> None:
+    up = start(manifest("v1"))
+    whole = manifest("v2", 20)
+    up.edit(whole[: whole.index("modelFormat")] + "modelFormat: {name: [")
+    up.wait_for("not YAML")
+    assert up.version_of("somebody") == "v1"
+    up.edit("")
+    up.wait_for("no InferenceService is left; the last good state stays")
+    up.manifest.unlink()
+    up.wait_for("holds no .yaml")
+    assert up.version_of("somebody") == "v1"
+    up.edit(whole)
+    up.wait_for("diabetes-00001 80 %, diabetes-00002 20 %")
+
+
+def test_a_version_that_cannot_start_gets_no_traffic(start: Start, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(ROOT / "models" / "diabetes", models / "diabetes")
+    shutil.copytree(models / "diabetes" / "v2", models / "diabetes" / "broken")
+    artefact = models / "diabetes" / "broken" / "model.onnx"
+    artefact.write_bytes(artefact.read_bytes() + b"x")
+    up = start(manifest("v1"), models=models)
+    with Load(up.url) as load:
+        up.edit(manifest("broken", 50))
+        up.wait_for("diabetes-00002 exited with")
+        time.sleep(1)
+    assert load.failures == 0
+    assert set(load.versions) == {"v1"}
+    # The next edit is not held up by it.
+    up.edit(manifest("v2", 50))
+    up.wait_for("diabetes-00001 50 %, diabetes-00003 50 %")
+
+
+def test_a_service_added_and_taken_away(start: Start) -> None:
+    up = start(manifest("v1"))
+    other = up.manifest.with_name("other.yaml")
+    other.write_text(manifest("v2", name="other"))
+    up.wait_for("other-00001 ready")
+    up.wait_for_table(2)
+    assert up.predict("somebody", "/v2/models/other/infer")["model_version"] == "v2"
+    other.unlink()
+    up.wait_for("other-00001 drained and stopped")
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        up.predict("somebody", "/v2/models/other/infer")
+    with caught.value as answer:
+        assert answer.code == 404
+    assert up.version_of("somebody") == "v1"
+
+
+def test_two_runs_do_not_share_a_state(start: Start) -> None:
+    up = start(manifest("v1"))
+    second = start(wait=False)
+    assert second.process.wait(30) == 1
+    assert "another `trellis up` runs" in second.said()
+    assert up.version_of("somebody") == "v1"
+
+
+def test_a_second_ctrl_c_does_not_wait(start: Start) -> None:
+    up = start(manifest("v1"))
+    with socket.create_connection(("127.0.0.1", up.http_port)) as slow:
+        slow.sendall(
+            b"POST /v2/models/diabetes/infer HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n"
+        )
+        time.sleep(0.5)
+        up.process.send_signal(signal.SIGINT)
+        up.wait_for("stopping: waiting for gateway")
+        assert up.stop() == 130
+    assert not [pid for pid in up.children if is_running(pid)]
+
+
+def test_a_taken_port_is_told(start: Start) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        up = start(manifest("v1"), wait=False, http_port=taken.getsockname()[1])
+        assert up.process.wait(30) == 1
+    assert "choose another: --http_port" in up.said()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (manifest("v9"), "does not exist; "),
+        (manifest("v1", 101), "is 101; expected a whole number from 0 to 100"),
+        (manifest("v1").replace("pvc://", "s3://"), "s3:// is fetched in a cluster"),
+    ],
+    ids=["missing version", "bad weight", "bucket"],
+)
+def test_what_cannot_run_is_refused_before_anything_starts(
+    start: Start, text: str, words: str
+) -> None:
+    up = start(text, wait=False)
+    assert up.process.wait(30) == 1
+    assert words in up.said()
+    assert "Traceback" not in up.said()

@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+
+from tests.unit.local.conftest import MODEL_FORM, Write
+from trellis.local import validate
+from trellis.local.findings import Finding, Severity
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
+    code = validate.main(argv)
+    captured = capsys.readouterr()
+    return code, captured.out + captured.err
+
+
+def test_a_good_manifest(write: Write, models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = run(capsys, str(write(MODEL_FORM)), "--models", str(models))
+    assert (code, said) == (0, "InferenceServices: tomato; errors: 0\n")
+
+
+def test_an_error_has_file_line_field_problem_and_remedy(
+    write: Write, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = MODEL_FORM.replace("  predictor:\n", "  predictor:\n    canaryTrafficPercentage: 20\n")
+    file = write(text)
+    code, said = run(capsys, str(file), "--models", str(models))
+    assert code == 1
+    assert said.startswith(
+        f"{file}:7: error: spec.predictor.canaryTrafficPercentage: no such field in an"
+        " InferenceService\n    remedy: did you mean canaryTrafficPercent?\n"
+    )
+
+
+def test_what_only_a_cluster_runs_is_no_error(
+    write: Write, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(MODEL_FORM.replace("pvc://", "s3://"))
+    code, said = run(capsys, str(file), "--models", str(models))
+    assert code == 0
+    assert "cluster-only" in said
+
+
+def test_a_missing_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = run(capsys, str(tmp_path / "nowhere"))
+    assert code == 2
+    assert "no such file" in said
+
+
+def test_repeated_notes_become_one_line() -> None:
+    notes = [
+        Finding(Severity.NOTE, Path(file), 3, "spec.predictor.timeout", "is not honoured")
+        for file in ("a.yaml", "b.yaml", "c.yaml")
+    ]
+    assert validate.brief_notes(notes) == ["timeout: is not honoured (a.yaml:3 and 2 more)"]

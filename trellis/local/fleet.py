@@ -1,0 +1,206 @@
+"""What the manifests ask for, made so: revisions run, ready ones get traffic, old ones drain.
+
+One loop does it all, woken by every change: decide (`revisions`, pure), save, publish, and
+only then stop what the gateway no longer uses.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from trellis.local import revisions
+from trellis.local.events import Events
+from trellis.local.inference_service import InferenceService
+from trellis.local.revisions import ServiceState
+from trellis.local.state import LocalState, StateFolder
+from trellis.local.supervisor import Supervisor
+from trellis.local.table_server import TableServer
+from trellis.rollout.compile import WeightedRevision, compile_table
+
+#: A gateway that takes no table for so long does not keep old revisions alive.
+_GATEWAY_SECONDS = 10.0
+#: For requests that the gateway had assigned but not sent when it took the new table.
+_LAST_REQUESTS_SECONDS = 0.5
+#: A service that hangs at its start keeps the others waiting for the first table no longer.
+_FIRST_TABLE_SECONDS = 45.0
+
+
+class Fleet:
+    """The desired services and their way to the routing table."""
+
+    def __init__(
+        self,
+        folder: StateFolder,
+        state: LocalState,
+        tables: TableServer,
+        events: Events,
+        models: Path,
+        default_model: str | None,
+    ) -> None:
+        self._folder, self._saved = folder, state
+        self._tables, self._events = tables, events
+        self._default_model = default_model
+        self.supervisor = Supervisor(models, folder.logs, events, self.wake)
+        self.services: dict[str, ServiceState] = {}
+        self.desired: list[str] = []
+        self._admitted: set[str] = set()  #: services that may be in the table
+        self._wake = asyncio.Event()
+        self._open = False  #: whether a table may be published
+
+    def wake(self) -> None:
+        """Look again: something changed."""
+        self._wake.set()
+
+    def apply(self, wanted: Sequence[InferenceService]) -> None:
+        """Take what the manifests say now; services they no longer name are drained."""
+        names = [service.name for service in wanted]
+        for gone in set(self.desired) - set(names):
+            self._admitted.discard(gone)
+            self._events.add(f"{gone} is in no manifest any more: draining it")
+        for service in wanted:
+            name = service.name
+            before = self._known(name)
+            after = revisions.apply_spec(before, service.template, service.canary_percent)
+            self.services[name] = after
+            if before.created and after != before:
+                self._tell_spec(before, after)
+        self.desired = names
+        if self._default_model is None and names:
+            self._default_model = names[0]
+        self.wake()
+
+    async def run(self) -> None:
+        """Make it so, again after every change, until cancelled."""
+        loop = asyncio.get_running_loop()
+        late = loop.call_later(_FIRST_TABLE_SECONDS, self._open_late)
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                await self._once()
+        finally:
+            late.cancel()
+
+    def _open_late(self) -> None:
+        self._open = True
+        self.wake()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every service answers, or will not without help."""
+        return all(name in self._admitted or self._hopeless(name) for name in self.desired)
+
+    @property
+    def waiting_for(self) -> list[str]:
+        """Services that do not answer yet."""
+        return [name for name in self.desired if name not in self._admitted]
+
+    def _known(self, name: str) -> ServiceState:
+        if name in self.services:
+            return self.services[name]
+        return self._saved.services.get(name) or ServiceState(name=name)
+
+    async def _once(self) -> None:
+        for name in self.desired:
+            for revision in revisions.running(self.services[name]):
+                self.supervisor.ensure(name, revision)
+        for name in self.desired:
+            self._settle(name)
+        await self._save_and_publish()
+        self._stop_unused()
+
+    def _settle(self, name: str) -> None:
+        ready, failed = self.supervisor.ready(), self.supervisor.failed()
+        before = after = self.services[name]
+        if name not in self._admitted and before.traffic:
+            # A restart: the shares of before hold until each revision is up, or is not to come.
+            if not set(before.traffic) <= ready | failed:
+                return
+            after = revisions.without_failed(before, failed, ready)
+        after = revisions.settle(after, ready)
+        carriers = {revision for revision, share in after.traffic.items() if share > 0}
+        if carriers and carriers <= ready:
+            self._admitted.add(name)
+        self.services[name] = after
+        if before.traffic and after.traffic != before.traffic:
+            self._events.add(f"{name}: {traffic_words(after)}")
+
+    def _hopeless(self, name: str) -> bool:
+        running = {revision.name for revision in revisions.running(self.services[name])}
+        return running <= self.supervisor.failed()
+
+    async def _save_and_publish(self) -> None:
+        table, routes = self._saved.table, self._saved.routes
+        # The first table waits for all, or early requests for a late model would meet a 404.
+        self._open = self._open or self.complete
+        if self._open and self._admitted:
+            models = {name: self._arms(name) for name in self.desired if name in self._admitted}
+            table = compile_table(models, self._default_model, table, routes)
+            routes = {**routes, **table.models}
+        services = {**self._saved.services, **self.services}
+        state = self._saved.model_copy(
+            update={"services": services, "table": table, "routes": routes}
+        )
+        if state != self._saved:
+            # On disk before the gateway acts on it: a crash in between moves nobody twice.
+            await asyncio.to_thread(self._folder.save, state)
+            self._saved = state
+        if table is not None and self._open and self._admitted:
+            await self._tables.publish(table)
+
+    def _arms(self, name: str) -> list[WeightedRevision]:
+        """The ready revisions of a service; one without traffic can be asked for by version."""
+        state = self.services[name]
+        arms = []
+        for revision in revisions.running(state):
+            share = state.traffic.get(revision.name, 0)
+            facts = self.supervisor.facts.get(revision.name)
+            if facts is None or (share == 0 and revision.name not in self.supervisor.ready()):
+                continue
+            child = self.supervisor.children[revision.name]
+            arms.append(
+                WeightedRevision(
+                    url=child.url,
+                    grpc_address=child.grpc_address,
+                    model=self.supervisor.answers_to(revision.name),
+                    version=facts.version,
+                    revision=revision.name,
+                    fingerprint=facts.fingerprint,
+                    role=revisions.role(state, revision.name),
+                    weight=share,
+                )
+            )
+        return arms
+
+    def _stop_unused(self) -> None:
+        used = {
+            revision.name
+            for name in self.desired
+            for revision in revisions.running(self.services[name])
+        }
+        if self._saved.table is not None:  # an edit may have come since it was published
+            routes = self._saved.table.models.values()
+            used.update(arm.revision for route in routes for arm in route.arms)
+        unused = [name for name in self.supervisor.children if name not in used]
+        self.supervisor.drop(unused, self._until_unrouted)
+
+    async def _until_unrouted(self) -> None:
+        await self._tables.until_in_use(_GATEWAY_SECONDS)
+        await asyncio.sleep(_LAST_REQUESTS_SECONDS)
+
+    def _tell_spec(self, before: ServiceState, after: ServiceState) -> None:
+        share = (
+            "" if after.canary_percent is None else f", canaryTrafficPercent {after.canary_percent}"
+        )
+        if after.newest.name != before.newest.name:
+            uri = after.newest.template.storage_uri
+            source = f" from {uri}" if uri else ""
+            self._events.add(f"{after.name}: new revision {after.newest.name}{source}{share}")
+        else:
+            self._events.add(f"{after.name}: same revision{share or ', no canaryTrafficPercent'}")
+
+
+def traffic_words(state: ServiceState) -> str:
+    """``tomato-00001 80 %, tomato-00002 20 %``."""
+    shares = sorted(state.traffic.items(), key=lambda item: -item[1])
+    return ", ".join(f"{name} {share} %" for name, share in shares)

@@ -1,0 +1,161 @@
+"""Revisions and their traffic as KServe on Knative keeps them, pure.
+
+Differs from KServe in two places, both where KServe loses requests (docs/local.md): traffic
+moves to a revision only when that very revision is ready, never to an older one that happens
+to be the latest ready; and while the newest one starts, an older canary's share may shrink
+but not grow.
+"""
+
+from collections.abc import Iterable
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from trellis.contracts.tensors import Document
+from trellis.local.inference_service import Template
+
+PERCENT = 100
+
+
+class Revision(Document):
+    """A template under the name it runs by."""
+
+    name: str
+    template: Template
+
+
+class ServiceState(Document):
+    """All that is remembered of one InferenceService.
+
+    ``revisions`` are in the order they came, the last one is the newest; ``traffic`` is what
+    the routing table says now, in percent by revision; ``rolled_out`` last held all of it by
+    promotion, ``previous`` is the one before that (one step back).
+    """
+
+    name: str
+    created: int = 0
+    revisions: tuple[Revision, ...] = ()
+    canary_percent: int | None = None
+    traffic: dict[str, int] = {}
+    rolled_out: str | None = None
+    previous: str | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        known = {revision.name for revision in self.revisions}
+        named = {*self.traffic, *filter(None, (self.rolled_out, self.previous))}
+        if missing := named - known:
+            raise ValueError(f"{self.name}: revisions {sorted(missing)} are named and not kept")
+        if self.traffic and sum(self.traffic.values()) != PERCENT:
+            raise ValueError(f"{self.name}: traffic {self.traffic} does not sum to {PERCENT}")
+        return self
+
+    @property
+    def newest(self) -> Revision:
+        """The revision created last."""
+        return self.revisions[-1]
+
+    def revision(self, name: str) -> Revision:
+        """The revision of that name; ``KeyError`` where it is not kept."""
+        for revision in self.revisions:
+            if revision.name == name:
+                return revision
+        raise KeyError(name)
+
+
+class Goal(Document):
+    """What the spec asks for once everything it needs is ready."""
+
+    traffic: dict[str, int]
+    rolled_out: str | None
+    previous: str | None
+
+
+def apply_spec(state: ServiceState, template: Template, canary_percent: int | None) -> ServiceState:
+    """The state after the manifest was written: another template makes a revision, another
+    weight alone does not, and the same again changes nothing.
+    """
+    if state.revisions and state.newest.template.digest == template.digest:
+        return state.model_copy(update={"canary_percent": canary_percent})
+    created = state.created + 1
+    revision = Revision(name=f"{state.name}-{created:05d}", template=template)
+    update = {
+        "created": created,
+        "revisions": (*state.revisions, revision),
+        "canary_percent": canary_percent,
+    }
+    return _forget_unused(state.model_copy(update=update))
+
+
+def goal(state: ServiceState) -> Goal:
+    """Where the traffic is to go, by KServe's rules (docs/local.md has the table)."""
+    newest, percent = state.newest.name, state.canary_percent
+    rolled_out, previous = state.rolled_out, state.previous
+    everything = percent is None or percent >= PERCENT
+    if rolled_out == newest and previous is not None and not everything:
+        # The newest was promoted and is asked for less: one step back.
+        rolled_out = previous
+    if everything or rolled_out is None or rolled_out == newest:
+        if rolled_out != newest:
+            previous, rolled_out = rolled_out, newest
+        return Goal(traffic={newest: PERCENT}, rolled_out=rolled_out, previous=previous)
+    shares = {rolled_out: PERCENT - (percent or 0), newest: percent or 0}
+    return Goal(traffic=shares, rolled_out=rolled_out, previous=previous)
+
+
+def settle(state: ServiceState, ready: Iterable[str]) -> ServiceState:
+    """The state after as much of the goal as ``ready`` revisions allow."""
+    ready = set(ready)
+    wanted = goal(state)
+    carriers = {name for name, share in wanted.traffic.items() if share > 0}
+    if carriers <= ready:
+        return _forget_unused(state.model_copy(update=wanted.model_dump()))
+    if state.newest.name not in ready:
+        return state.model_copy(update={"traffic": _harmless(state, ready)})
+    return state
+
+
+def without_failed(
+    state: ServiceState, failed: Iterable[str], ready: Iterable[str]
+) -> ServiceState:
+    """At a start, the share of revisions that cannot start goes to the stable one, or to
+    whichever is ready; unchanged where none is.
+    """
+    failed, ready = set(failed), set(ready)
+    lost = sum(share for name, share in state.traffic.items() if name in failed)
+    heirs = [name for name in (state.rolled_out, *state.traffic) if name in ready - failed]
+    if not lost or not heirs:
+        return state
+    traffic = {name: share for name, share in state.traffic.items() if name not in failed}
+    heir = str(heirs[0])
+    traffic[heir] = traffic.get(heir, 0) + lost
+    return state.model_copy(update={"traffic": traffic})
+
+
+def running(state: ServiceState) -> list[Revision]:
+    """The revisions that must have a process: the newest, all with traffic, all of the goal."""
+    needed = {state.newest.name, *state.traffic, *goal(state).traffic}
+    return [revision for revision in state.revisions if revision.name in needed]
+
+
+def role(state: ServiceState, name: str) -> Literal["stable", "canary"]:
+    """Whether a revision holds the traffic or is on trial."""
+    stable = state.rolled_out or state.newest.name
+    return "stable" if name == stable else "canary"
+
+
+def _harmless(state: ServiceState, ready: set[str]) -> dict[str, int]:
+    """While the newest starts, an older canary keeps its share or gets the smaller new one."""
+    stable, percent = state.rolled_out, state.canary_percent
+    canaries = [name for name in state.traffic if name != stable]
+    if percent is None or stable is None or stable not in ready or len(canaries) != 1:
+        return state.traffic
+    share = min(state.traffic[canaries[0]], percent)
+    return {stable: PERCENT - share, canaries[0]: share}
+
+
+def _forget_unused(state: ServiceState) -> ServiceState:
+    """Without revisions that no rule can reach any more."""
+    kept = {state.newest.name, *state.traffic, state.rolled_out, state.previous}
+    revisions = tuple(revision for revision in state.revisions if revision.name in kept)
+    return state.model_copy(update={"revisions": revisions})

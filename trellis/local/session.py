@@ -1,0 +1,184 @@
+"""One local run: its parts wired together, started, and drained in order."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from trellis.local.child import Child, ChildState, Plan
+from trellis.local.events import Events
+from trellis.local.findings import Severity
+from trellis.local.fleet import Fleet
+from trellis.local.inference_service import InferenceService
+from trellis.local.sampler import Sampler
+from trellis.local.settings import UpSettings
+from trellis.local.state import LocalState, StateFolder
+from trellis.local.table_server import TableServer
+from trellis.local.terminal import Output
+from trellis.local.validate import read_and_check
+from trellis.local.view import Screen
+from trellis.local.watch import GONE_SECONDS, at_rest, edits
+
+
+class Session:
+    """Owns every process and task of one `trellis up`."""
+
+    def __init__(
+        self,
+        paths: list[Path],
+        models: Path,
+        settings: UpSettings,
+        folder: StateFolder,
+        saved: LocalState,
+        output: Output,
+    ) -> None:
+        self._paths, self._models, self._settings = paths, models, settings
+        self._output = output
+        self._events = Events(output.on_event)
+        self._tables = TableServer()
+        self._fleet = Fleet(
+            folder, saved, self._tables, self._events, models, settings.default_model
+        )
+        # All addresses are no address to go to.
+        self._host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104  # compared
+        self._address = f"http://{self._host}:{settings.http_port}"
+        self._sampler = Sampler(self._fleet, self._address)
+        self._gateway = Child(self._gateway_plan(folder, saved), self._gateway_changed)
+        self._stop = asyncio.Event()
+
+    async def run(self, services: Sequence[InferenceService]) -> None:
+        """Start, stay until ``ask_to_stop``, drain. A fault of ours drains too, then is raised."""
+        await self._tables.start()
+        self._gateway.start()
+        self._fleet.apply(services)
+        view = asyncio.create_task(self._output.run(self._screen))
+        work = [
+            asyncio.create_task(part)
+            for part in (self._fleet.run(), self._follow_edits(), self._sampler.run())
+        ]
+        stopping = asyncio.create_task(self._stop.wait())
+        done, _ = await asyncio.wait({*work, view, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        self._stop.set()
+        await _cancelled(*work, stopping)
+        await self._drain()
+        await _cancelled(view)
+        for task in done - {stopping}:
+            task.result()
+
+    def ask_to_stop(self) -> None:
+        """Drain and end ``run``."""
+        self._events.add("stopping: requests in flight are answered first")
+        self._stop.set()
+
+    def kill(self) -> None:
+        """End every process at once."""
+        for child in (self._gateway, *self._fleet.supervisor.children.values()):
+            child.kill()
+
+    async def _drain(self) -> None:
+        # The gateway first: its requests in flight still need the predictors.
+        await self._gateway.stop()
+        await self._fleet.supervisor.stop()
+        await self._tables.close()
+
+    async def _follow_edits(self) -> None:
+        await self._take_edit()  # whatever was written since the start read it
+        async for _ in edits(self._paths):
+            await self._take_edit()
+
+    async def _take_edit(self) -> None:
+        services = self._read_edit()
+        if services is None:
+            return
+        gone = set(self._fleet.desired) - {service.name for service in services}
+        if gone:
+            await asyncio.sleep(GONE_SECONDS)
+            await at_rest(self._paths)
+            services = self._read_edit()
+        if services is not None:
+            self._fleet.apply(services)
+
+    def _read_edit(self) -> list[InferenceService] | None:
+        """The services of the edited manifests; None, told as an event, where they are unfit."""
+        try:
+            reading = read_and_check(self._paths, self._models)
+        except FileNotFoundError as error:
+            self._events.add(f"{error}; the last good state stays", "error")
+            return None
+        blocking = [found for found in reading.findings if found.severity is not Severity.NOTE]
+        for found in blocking:
+            self._events.add(f"{found.text()}; the last good state stays", "error")
+        if blocking:
+            return None
+        if not reading.services:
+            self._events.add("no InferenceService is left; the last good state stays", "error")
+            return None
+        return reading.services
+
+    def _gateway_plan(self, folder: StateFolder, saved: LocalState) -> Plan:
+        ports = (self._settings.http_port, self._settings.grpc_port)
+
+        def command(http_port: int, grpc_port: int) -> list[str]:
+            flags = {
+                "--host": self._settings.host,
+                "--http_port": str(http_port),
+                "--grpc_port": str(grpc_port),
+                "--routing_table_url": self._tables.url,
+            }
+            words = [word for flag in flags.items() for word in flag]
+            return [sys.executable, "-m", "trellis.gateway", *words]
+
+        # Its own secret would be new at each start, and every visitor somebody else.
+        given = self._settings.cookie_secret
+        secret = given.get_secret_value() if given else saved.cookie_secret
+        # It is ready once it has a table, which may take as long as the slowest model.
+        return Plan(
+            name="gateway",
+            command=command,
+            environment={**os.environ, "TRELLIS_COOKIE_SECRET": secret},
+            log=folder.logs / "gateway.log",
+            ports=ports,
+            start_timeout=float("inf"),
+        )
+
+    def _gateway_changed(self, child: Child) -> None:
+        if child.state is ChildState.RESTARTING:
+            self._events.add(f"gateway {child.reason}; starting it again", "error")
+
+    def _screen(self) -> Screen:
+        ready = self._gateway.state is ChildState.READY and not self._stop.is_set()
+        return Screen(
+            address=self._address,
+            grpc_address=f"{self._host}:{self._settings.grpc_port}",
+            headline=self._headline(),
+            ready=ready,
+            models=self._sampler.rows(),
+            gateway=self._gateway.state,
+            gateway_reason=self._gateway.reason,
+            events=list(self._events.recent),
+            footer=f"edit {', '.join(map(str, self._paths))} to roll out · Ctrl-C drains and stops",
+        )
+
+    def _headline(self) -> str:
+        if self._stop.is_set():
+            left = [
+                child.plan.name
+                for child in (self._gateway, *self._fleet.supervisor.children.values())
+                if child.state is not ChildState.STOPPED
+            ]
+            return f"stopping: waiting for {', '.join(left)}" if left else "stopped"
+        waiting = self._fleet.waiting_for
+        if waiting:
+            return f"waiting for {', '.join(waiting)}"
+        if self._gateway.state is not ChildState.READY:
+            return "waiting for the gateway"
+        count = len(self._fleet.desired)
+        return f"{count} models answer" if count > 1 else f"{self._fleet.desired[0]} answers"
+
+
+async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

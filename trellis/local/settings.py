@@ -1,0 +1,60 @@
+"""Settings of `trellis up`: flags, ``TRELLIS_*`` environment, ``.env``, in this order."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from trellis.local.validate import add_paths
+
+
+class UpSettings(BaseSettings):
+    """One local run."""
+
+    model_config = SettingsConfigDict(env_prefix="TRELLIS_", env_file=".env", extra="ignore")
+
+    host: str = Field(
+        "127.0.0.1", description="address of the gateway; 0.0.0.0 lets other machines in"
+    )
+    http_port: int = Field(8080, ge=1, le=65535, description="the web page and REST")
+    grpc_port: int = Field(8081, ge=1, le=65535, description="gRPC")
+    state: Path = Field(Path(".trellis"), description="folder of revisions, traffic and logs")
+    default_model: str | None = Field(
+        None, description="model of /predict (default: the first InferenceService)"
+    )
+    cookie_secret: SecretStr | None = Field(
+        None,
+        exclude=True,  # no flag: a command line is for all to see
+        description="signs the gateway's cookie (default: one made once and kept in the state)",
+    )
+
+
+def read_settings(argv: Sequence[str]) -> tuple[list[Path], Path, UpSettings]:
+    """Manifest paths, the models folder, and the settings.
+
+    Raises ``pydantic.ValidationError`` on a value that does not fit, ``SystemExit`` on an
+    unknown flag or ``--help``.
+    """
+    parser = argparse.ArgumentParser(
+        prog="trellis up",
+        description="Run InferenceServices on this machine: one process a revision, the gateway"
+        " in front; edit the YAML to roll a version out. Ctrl-C drains and stops.",
+    )
+    add_paths(parser)
+    for name, field in UpSettings.model_fields.items():
+        if field.exclude:
+            continue
+        kind = int if field.annotation is int else str
+        default = "" if field.default is None else f" (default: {field.default})"
+        parser.add_argument(
+            f"--{name}",
+            type=kind,
+            default=argparse.SUPPRESS,
+            metavar=name.rsplit("_", 1)[-1].upper(),
+            help=f"{field.description}{default}",
+        )
+    given = vars(parser.parse_args(argv))
+    paths, models = given.pop("paths"), given.pop("models")
+    return paths, models, UpSettings(**given)

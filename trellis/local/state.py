@@ -1,0 +1,99 @@
+"""What survives a restart of `trellis up`: revisions, traffic, and who owns which units."""
+
+import fcntl
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from trellis.contracts.routing_table import ModelRoute, RoutingTable
+from trellis.contracts.tensors import Document
+from trellis.local.revisions import ServiceState
+
+_FILE = "state.json"
+_LOCK = "lock"
+
+
+class StateError(Exception):
+    """The state folder cannot be used; the text says why and what to do."""
+
+
+class LocalState(Document):
+    """Services by name; the last routing table; each model's last route, whose intervals keep
+    users where they are; and the secret of the gateway's cookie, which keeps a visitor the same
+    user.
+    """
+
+    services: dict[str, ServiceState] = {}
+    table: RoutingTable | None = None
+    routes: dict[str, ModelRoute] = {}
+    cookie_secret: str = Field(default_factory=lambda: secrets.token_urlsafe(32))
+
+
+class StateFolder:
+    """The folder ``.trellis``: one `trellis up` at a time owns it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.logs = path / "logs"
+        self._lock: int | None = None
+
+    def open(self) -> LocalState:
+        """Take the folder and read its state; empty where there is none yet.
+
+        Raises ``StateError`` where another process holds it or the file is no state.
+        """
+        try:
+            self.logs.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StateError(f"{self.path} cannot be written: {error.strerror}") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.close()
+            raise StateError(
+                f"another `trellis up` runs on {self.path}; stop it, or give this one --state"
+            ) from error
+        return self._read()
+
+    def save(self, state: LocalState) -> None:
+        """Write the state so that a crash at any moment leaves the old one or the new one."""
+        content = state.model_dump_json(by_alias=True, indent=1).encode()
+        descriptor, name = tempfile.mkstemp(dir=self.path, prefix=_FILE)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(self.path / _FILE)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        # The rename itself is on disk only once the folder is.
+        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _read(self) -> LocalState:
+        file = self.path / _FILE
+        try:
+            return LocalState.model_validate_json(file.read_bytes())
+        except FileNotFoundError:
+            return LocalState()
+        except (OSError, ValidationError) as error:
+            self.close()
+            raise StateError(
+                f"{file} is no state of this version of Trellis ({error}); move it away to"
+                " start anew: every service then starts as at its first deploy"
+            ) from error

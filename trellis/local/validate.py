@@ -1,0 +1,75 @@
+"""`trellis validate`: the parser of `trellis up`, with file, line, field and remedy."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from trellis.local.checks import check
+from trellis.local.findings import Finding, Severity, worst_first
+from trellis.local.manifests import Reading, read_paths
+
+DEFAULT_PATHS = (Path("manifests/base"),)
+
+
+def read_and_check(paths: Sequence[Path], models: Path) -> Reading:
+    """Services of ``paths`` with every finding; raises ``FileNotFoundError`` as ``read_paths``."""
+    reading = read_paths(list(paths))
+    for service in reading.services:
+        reading.findings.extend(check(service, models))
+    return reading
+
+
+def brief_notes(findings: Sequence[Finding]) -> list[str]:
+    """One line for each note that several files repeat, as a start shows them."""
+    places: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if finding.severity is Severity.NOTE:
+            last = finding.field.rsplit(".", 1)[-1]
+            places.setdefault(f"{last}: {finding.problem}", []).append(finding)
+    lines = []
+    for text, found in places.items():
+        first = found[0]
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        lines.append(f"{text} ({first.file}:{first.line}{more})")
+    return lines
+
+
+def add_paths(parser: argparse.ArgumentParser) -> None:
+    """The arguments that `up` and `validate` share."""
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        type=Path,
+        default=list(DEFAULT_PATHS),
+        metavar="PATH",
+        help="files and folders of YAML, as `kubectl apply -f` takes them (default: manifests/base)",
+    )
+    parser.add_argument(
+        "--models",
+        type=Path,
+        default=Path("models"),
+        metavar="DIR",
+        help="the folder that pvc://models stands for (default: models)",
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print every finding; 0 where none is an error, else 1, and 2 where a path is missing."""
+    parser = argparse.ArgumentParser(
+        prog="trellis validate",
+        description="Check InferenceServices: each finding has its file, line, field and remedy.",
+    )
+    add_paths(parser)
+    arguments = parser.parse_args(argv)
+    try:
+        reading = read_and_check(arguments.paths, arguments.models)
+    except FileNotFoundError as error:
+        print(f"trellis validate: {error}", file=sys.stderr)
+        return 2
+    for finding in worst_first(reading.findings):
+        print(finding.text())
+    errors = sum(finding.severity is Severity.ERROR for finding in reading.findings)
+    services = ", ".join(service.name for service in reading.services) or "none"
+    print(f"InferenceServices: {services}; errors: {errors}")
+    return 1 if errors else 0

@@ -1,0 +1,1 @@
+"""The control plane: which revision gets which share of the traffic."""
