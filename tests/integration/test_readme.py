@@ -1,0 +1,128 @@
+"""The README's commands, run as they stand there but for the ports."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(arguments: list[str], health: str, log: Path) -> Iterator[None]:
+    """A process of the project, ready; stopped with SIGTERM, which must end it well."""
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *arguments], cwd=ROOT, stdout=output, stderr=output
+        )
+    try:
+        until = time.monotonic() + 120
+        while True:
+            try:
+                urllib.request.urlopen(health, timeout=2).close()
+                break
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < until, f"{health} did not answer: {log.read_text()}"
+                time.sleep(0.1)
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, log.read_text()
+
+
+@pytest.fixture(scope="module")
+def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
+    """By the port that the README names, the one it has here."""
+    folder = tmp_path_factory.mktemp("readme")
+    found = {name: free_port() for name in ("8080", "8081", "9000", "9001")}
+    up = ["trellis.cli", "up", "--http_port", str(found["8080"]), "--grpc_port", str(found["8081"])]
+    serve = ["trellis.cli", "serve", "models/squares", "--http_port", str(found["9000"])]
+    with (
+        running(
+            [*up, "--state", str(folder / "state")],
+            f"http://127.0.0.1:{found['8080']}/health",
+            folder / "up",
+        ),
+        running(
+            [*serve, "--grpc_port", str(found["9001"])],
+            f"http://127.0.0.1:{found['9000']}/health",
+            folder / "serve",
+        ),
+    ):
+        yield found
+
+
+def with_ports(text: str, ports: dict[str, int]) -> str:
+    for named, here in ports.items():
+        text = text.replace(f"localhost:{named}", f"127.0.0.1:{here}")
+    return text
+
+
+CURLS = [block for block in blocks("sh") if block.startswith("curl")]
+
+
+@pytest.mark.parametrize("command", CURLS, ids=[block.split()[-1][:40] for block in CURLS])
+def test_curl_is_answered(command: str, ports: dict[str, int]) -> None:
+    done = subprocess.run(
+        ["bash", "-c", with_ports(command, ports)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    answer = json.loads(done.stdout)
+    assert "error" not in answer
+    assert {"label", "outputs", "predictions"} & set(answer)
+
+
+def test_python_client_is_answered_over_rest_and_grpc(ports: dict[str, int]) -> None:
+    (code,) = [block for block in blocks("python") if "tritonclient" in block]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", with_ports(code, ports)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    rest, grpc = done.stdout.splitlines()
+    assert rest == grpc
+    assert "b'" in rest
+
+
+def test_the_class_shown_is_the_one_that_is_there() -> None:
+    (shown,) = [block for block in blocks("python") if "class Squares" in block]
+    there = (ROOT / "predictors/squares.py").read_text("utf-8")
+    assert 'return {"squares": inputs["numbers"] ** 2}' in shown
+    assert set(re.findall(r"^from .*", shown, flags=re.MULTILINE)) == set(
+        re.findall(r"^from .*", there, flags=re.MULTILINE)
+    )
+
+
+def test_every_file_that_is_linked_is_there() -> None:
+    linked = re.findall(r"\]\((?!http)([^)#]+)", README)
+    assert [name for name in linked if not (ROOT / name).exists()] == []
