@@ -27,7 +27,19 @@ from trellis.serving.publish import Description, HeldOut, publish
 
 HERE = Path(__file__).parent
 LABELS = ("low", "high")
-FEATURES = ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
+#: In the order of the table; the last six are its serum values s1 to s6.
+FEATURES = (
+    "age",
+    "sex (1 or 2)",
+    "body mass index",
+    "blood pressure",
+    "total cholesterol",
+    "LDL",
+    "HDL",
+    "cholesterol ratio",
+    "log triglycerides",
+    "glucose",
+)
 #: Progression scores run from 25 to 346; half of the patients lie above 140.
 HIGH = 140.0
 NOTE = (
