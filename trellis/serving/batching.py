@@ -21,6 +21,8 @@ from trellis.serving.types import Tensors, rows_of
 
 #: Weight of the newest batch in the running estimate of seconds per row.
 _NEWEST = 0.2
+#: The share of the latency target that leaves room to try a larger batch.
+_WELL_IN_TIME = 0.8
 
 
 @dataclass(slots=True)
@@ -29,7 +31,7 @@ class Limits:
 
     max_batch_rows: int = 256
     max_queue_rows: int = 4096
-    latency_target: float = 0.05
+    latency_target: float = 0.01
 
 
 @dataclass(slots=True, eq=False)
@@ -63,9 +65,13 @@ class Observers:
 @dataclass(slots=True)
 class _Estimate:
     seconds_per_row: float = 0.0
+    #: One row more than the last batch, where that was well in time. Where a batch costs much
+    #: whatever its size, seconds per row fall as it grows, and only trying shows it.
+    worth_trying: int = 0
 
-    def update(self, seconds: float, rows: int) -> None:
+    def update(self, seconds: float, rows: int, target: float) -> None:
         sample = seconds / rows
+        self.worth_trying = rows + 1 if seconds <= _WELL_IN_TIME * target else 0
         self.seconds_per_row += (
             _NEWEST * (sample - self.seconds_per_row) if self.seconds_per_row else sample
         )
@@ -156,7 +162,8 @@ class Batcher:
         per_row = self._estimate.seconds_per_row
         if per_row <= 0:
             return self._limits.max_batch_rows
-        return max(1, min(self._limits.max_batch_rows, int(self._limits.latency_target / per_row)))
+        in_time = int(self._limits.latency_target / per_row)
+        return max(1, min(self._limits.max_batch_rows, max(in_time, self._estimate.worth_trying)))
 
     def _start(self) -> None:
         state = self._state
@@ -192,7 +199,7 @@ class Batcher:
         self._inbox.put(_Batch(items, rows))
 
     def _finished(self, batch: _Batch) -> None:
-        self._estimate.update(batch.seconds, batch.rows)
+        self._estimate.update(batch.seconds, batch.rows, self._limits.latency_target)
         self._observe.batch(batch.rows, batch.seconds)
         self._state.running = []
         for item in batch.items:
@@ -213,11 +220,7 @@ class Batcher:
         left = [item for item in (*state.running, *state.pending) if not item.future.done()]
         for item in left:
             if item.deadline <= now:
-                item.future.set_exception(
-                    DeadlineExceeded(
-                        f"no answer within the deadline of {item.deadline - item.arrived:.3g} s"
-                    )
-                )
+                item.future.set_exception(DeadlineExceeded("no answer within the deadline"))
         waiting = [item.deadline for item in left if item.deadline > now]
         if waiting:
             self._watch(min(waiting))
@@ -286,7 +289,7 @@ def _layout(tensors: Tensors) -> object:
 def total_rows(tensors: Tensors) -> int:
     """Rows of decoded tensors; raises ``ValueError`` where the arrays disagree."""
     rows = rows_of(tensors)
-    if any(array.shape[:1] != (rows,) for array in tensors.values()):
+    if len(tensors) > 1 and any(array.shape[:1] != (rows,) for array in tensors.values()):
         shapes: dict[str, Any] = {name: list(array.shape) for name, array in tensors.items()}
         raise ValueError(f"decode returned arrays of different rows: {shapes}")
     return rows

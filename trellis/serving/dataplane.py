@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from time import perf_counter
 
 from trellis.serving.admission import Admission
 from trellis.serving.batching import total_rows
+from trellis.serving.decoding import DecodeThreads
 from trellis.serving.errors import DeadlineExceeded, Fault, ServingError
 from trellis.serving.loaded import LoadedVersion
 from trellis.serving.repository import Repository
@@ -30,7 +31,7 @@ class DataPlane:
         self.repository = repository
         self.admission = admission
         self._timeout = timeout
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+        self._decoding = DecodeThreads(threads)
 
     async def lease(self, model: str, version: str | None, *, fallback: bool) -> LoadedVersion:
         """The version that answers, leased: the caller releases it.
@@ -63,24 +64,22 @@ class DataPlane:
         try:
             if loaded.predictor.decode_off_loop or size > LARGE_BODY:
                 async with asyncio.timeout(limit):
-                    decoded, rows = await asyncio.get_running_loop().run_in_executor(
-                        self._pool, _decode, loaded, read
-                    )
+                    decoded, rows = await self._decoding.submit(partial(_decode, loaded, read))
             else:
                 decoded, rows = _decode(loaded, read)
             spent = perf_counter() - started
             loaded.observed.decoded(spent)
             return await loaded.batcher.submit(decoded, rows, max(0.0, limit - spent))
+        except (TimeoutError, DeadlineExceeded):
+            raise DeadlineExceeded(f"no answer within the deadline of {limit:.3g} s") from None
         except ServingError:
             raise
-        except TimeoutError:
-            raise DeadlineExceeded(f"no answer within the deadline of {limit:g} s") from None
         except Exception as error:
             raise Fault("the prediction failed") from error
 
     def close(self) -> None:
         """Stop the decoding threads."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._decoding.close()
 
 
 def _decode(loaded: LoadedVersion, read: Reader) -> tuple[Tensors, int]:

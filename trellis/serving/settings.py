@@ -82,7 +82,7 @@ class ServingSettings(BaseSettings):
     max_request_rows: int = Field(1024, ge=1, description="rows of one request; more get 413")
     max_batch_rows: int = Field(256, ge=1, description="rows that are computed together")
     batch_latency_target: float = Field(
-        0.05, gt=0, description="a batch is kept to what computes within this"
+        0.01, gt=0, description="a batch is kept to what computes within this"
     )
     request_timeout: float = Field(60.0, gt=0, description="deadline; then 504")
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1, description="a larger body gets 413")

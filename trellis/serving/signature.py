@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trellis.contracts.tensors import Datatype, TensorSpec
+from trellis.serving.codecs.numbers_apart import Numbers
 from trellis.serving.errors import BadRequest, DoesNotFit, TooLarge
 from trellis.serving.types import Tensors, bytes_array
 
@@ -116,6 +117,11 @@ def from_json(
 
     Strings of an image input, or of any BYTES input with ``as_base64``, are decoded from base64.
     """
+    if isinstance(data, Numbers):
+        ready = _of_doubles(spec, shape, data.doubles)
+        if ready is not None:
+            return ready
+        data = data.as_list
     if not isinstance(data, list):
         raise DoesNotFit(f"input {spec.name!r}: data is {describe(data)}, expected a list")
     flat = data
@@ -173,7 +179,11 @@ def from_values(spec: TensorSpec, shape: tuple[int, ...], values: Any) -> NDArra
 
 def finite(spec: TensorSpec, array: NDArray[Any]) -> NDArray[Any]:
     """The array itself; raises ``DoesNotFit`` naming the first NaN or infinity."""
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if array.dtype.kind != "f":
+        return array
+    if array.size <= _FEW and all(map(math.isfinite, array.ravel().tolist())):
+        return array
+    if not np.isfinite(array).all():
         place = int(np.flatnonzero(~np.isfinite(array))[0])
         raise DoesNotFit(
             f"input {spec.name!r}: value {place} is {array.flat[place]} as {spec.datatype}, expected a finite number"
@@ -245,6 +255,17 @@ def _numbers(spec: TensorSpec, flat: list[Any]) -> NDArray[Any]:
         except OverflowError:
             raise _out_of_range(spec, flat) from None
     return finite(spec, array)
+
+
+def _of_doubles(
+    spec: TensorSpec, shape: tuple[int, ...], doubles: NDArray[np.float64]
+) -> NDArray[Any] | None:
+    """The tensor, or ``None`` where these are not without doubt as many numbers as fit."""
+    if not spec.datatype.startswith("FP") or len(doubles) != math.prod(shape):
+        return None
+    with np.errstate(over="ignore"):
+        array = doubles.astype(DTYPES[spec.datatype])
+    return array.reshape(shape) if np.isfinite(array).all() else None
 
 
 def _fits(given: list[Any], wanted: tuple[int, ...]) -> bool:

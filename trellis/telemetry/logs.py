@@ -126,6 +126,7 @@ def configure(process: str, level: str = "info", stream: TextIO | None = None) -
     root = logging.getLogger()
     root.handlers = [_ToWriter(writer)]
     root.setLevel(max(number, logging.INFO))
+    logging.captureWarnings(capture=True)
     for noisy in ("uvicorn.access", "asyncio", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     for own in ("uvicorn", "uvicorn.error", "kserve", "kserve.trace"):

@@ -11,7 +11,7 @@ from tests.integration.serving.process import REPOSITORY, Caller, PredictorProce
 
 @pytest.fixture(scope="session")
 def committed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PredictorProcess]:
-    """All of ``models/`` in one process, as the revision ``tomato-00007``."""
+    """All of ``models/`` in one process, as the revision ``models-00007``."""
     log = tmp_path_factory.mktemp("committed") / "log"
     with PredictorProcess(
         REPOSITORY / "models", log=log, environment={"K_REVISION": "models-00007"}

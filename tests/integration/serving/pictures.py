@@ -22,11 +22,11 @@ def webp(colour: Colour, size: tuple[int, int] = (16, 12)) -> bytes:
 
 
 def huge_png(width: int, height: int) -> bytes:
-    """A real PNG of zeros that is small as a file: a decompression bomb."""
-    row = zlib.compressobj(9)
-    line = b"\0" + bytes(width * 3)
-    body = b"".join(row.compress(line) for _ in range(height)) + row.flush()
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    """A whole, valid PNG in black that is small as a file: a decompression bomb."""
+    deflate = zlib.compressobj()
+    line = bytes(1 + (width + 7) // 8)  # a filter's number, then one bit a pixel
+    body = b"".join(deflate.compress(line) for _ in range(height)) + deflate.flush()
+    head = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
     )

@@ -94,7 +94,10 @@ def free_port() -> int:
 
 
 class PredictorProcess:
-    """``python -m trellis.serving`` in the repository's root; a context manager."""
+    """``python -m trellis.serving`` from this tree; a context manager.
+
+    It runs beside its log, so that no ``.env`` of a developer's takes part.
+    """
 
     def __init__(
         self, *arguments: object, log: Path, environment: dict[str, str] | None = None
@@ -103,7 +106,7 @@ class PredictorProcess:
         ports = ["--http_port", self.http_port, "--grpc_port", self.grpc_port, "--host", HOST]
         self._command = [sys.executable, "-m", "trellis.serving", *map(str, (*arguments, *ports))]
         clean = {key: value for key, value in os.environ.items() if not key.startswith("TRELLIS_")}
-        self._environment = clean | (environment or {})
+        self._environment = clean | {"PYTHONPATH": str(REPOSITORY)} | (environment or {})
         self._log = log
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -134,7 +137,7 @@ class PredictorProcess:
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(
                 self._command,
-                cwd=REPOSITORY,
+                cwd=self._log.parent,
                 env=self._environment,
                 stdout=log,
                 stderr=log,

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -88,15 +89,6 @@ def test_kserves_own_histograms_stay(committed: PredictorProcess) -> None:
         assert grown(before, after, name, model_name="diabetes") == 1
 
 
-def test_an_unloaded_version_is_no_longer_counted_as_loaded(tmp_path: Path) -> None:
-    folder = lab.write_squares(tmp_path / "squares" / "v1")
-    with PredictorProcess(folder, log=tmp_path / "log") as process, process.caller() as caller:
-        who = (("model", "squares"), ("revision", "v1"), ("version", "v1"))
-        assert samples(caller)["trellis_loaded_model_versions", who] == 1
-        caller.post("/v2/repository/models/squares/unload", {})
-        assert samples(caller)["trellis_loaded_model_versions", who] == 0
-
-
 def test_two_workers_share_the_ports_and_one_page(tmp_path: Path) -> None:
     folder = lab.write_squares(tmp_path / "squares" / "v1")
     body = {"instances": [2.0]}
@@ -132,22 +124,39 @@ def test_every_line_of_the_log_is_json(laboratory: PredictorProcess) -> None:
     assert "RuntimeError: thirteen" in fault["exception"]
 
 
-def test_requests_are_not_logged_unless_asked_for(tmp_path: Path) -> None:
-    folder = lab.write_squares(tmp_path / "squares" / "v1")
+@pytest.fixture(scope="module")
+def talkative(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PredictorProcess]:
+    """One version, with a line of log a request."""
+    folder = tmp_path_factory.mktemp("talkative")
+    lab.write_squares(folder / "squares" / "v1")
+    with PredictorProcess(
+        folder / "squares", "--access_log", "true", log=folder / "log"
+    ) as process:
+        yield process
+
+
+def test_requests_are_logged_where_it_is_asked_for(talkative: PredictorProcess) -> None:
     headers = {
         "x-request-id": "mine-3",
         "traceparent": f"00-{'a' * 32}-{'b' * 16}-01",
     }
-    log = tmp_path / "log"
-    with PredictorProcess(folder, "--access_log", "true", log=log) as process:
-        with process.caller() as caller:
-            caller.post("/v1/models/squares:predict", {"instances": [2]}, headers)
-        process.until_log("mine-3")
-    (line,) = (json.loads(line) for line in log.read_text().splitlines() if "mine-3" in line)
+    with talkative.caller() as caller:
+        caller.post("/v1/models/squares:predict", {"instances": [2]}, headers)
+    talkative.until_log("mine-3")
+    (line,) = (json.loads(line) for line in talkative.log.splitlines() if "mine-3" in line)
     assert (line["event"], line["status"], line["protocol"]) == ("request", 200, "v1")
     assert (line["model"], line["version"]) == ("squares", "v1")
     assert line["traceparent"] == headers["traceparent"]
     assert line["milliseconds"] >= 0
+
+
+def test_an_unloaded_version_is_no_longer_counted_as_loaded(talkative: PredictorProcess) -> None:
+    with talkative.caller() as caller:
+        who = (("model", "squares"), ("revision", "v1"), ("version", "v1"))
+        assert samples(caller)["trellis_loaded_model_versions", who] == 1
+        caller.post("/v2/repository/models/squares/unload", {})
+        assert samples(caller)["trellis_loaded_model_versions", who] == 0
+        caller.post("/v2/repository/models/squares/load", {})
 
 
 def test_requests_leave_no_line_by_default(laboratory: PredictorProcess) -> None:

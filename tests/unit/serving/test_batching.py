@@ -182,7 +182,7 @@ async def test_each_request_has_a_deadline_of_its_own() -> None:
         first = await held(gate, batcher)
         long = submit(batcher, 1, timeout=20)
         short = submit(batcher, 2, timeout=0.05)  # nearer than the one that is watched
-        with pytest.raises(DeadlineExceeded, match=r"deadline of 0\.05 s"):
+        with pytest.raises(DeadlineExceeded, match="no answer within the deadline"):
             await asyncio.wait_for(short, 5)
         assert not long.done()
         gate.open.set()

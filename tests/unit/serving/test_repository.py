@@ -251,3 +251,19 @@ def lab_rows(*values: float) -> Any:
     import numpy as np
 
     return {"numbers": np.array(values, np.float32)}
+
+
+async def test_a_caller_that_leaves_in_the_very_turn_of_its_load_holds_no_lease(
+    repository_of: MakeRepository,
+) -> None:
+    repository = repository_of(Opened())
+    leaving = asyncio.create_task(repository.lease(key("v1")))
+    await asyncio.sleep(0)
+    task = repository._loading[key("v1")].task
+    task.add_done_callback(lambda _: leaving.cancel())
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    loaded = repository.in_memory(key("v1"))
+    assert loaded is not None
+    assert loaded.leases == 0
+    await repository.close()

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import threading
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,6 +32,7 @@ def _logging_as_it_was() -> Iterator[None]:
     handlers, level = root.handlers[:], root.level
     yield
     root.handlers, root.level = handlers, level
+    logging.captureWarnings(capture=False)
     structlog.reset_defaults()
 
 
@@ -61,6 +63,18 @@ def test_the_standard_library_takes_the_same_road() -> None:
     writer.close()
     (line,) = lines(stream)
     assert (line["level"], line["logger"], line["event"]) == ("warning", "somebody", "odd thing")
+
+
+def test_a_library_s_warning_is_a_line_too() -> None:
+    stream = io.StringIO()
+    writer = logs.configure("trellis.test", stream=stream)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("old ways", DeprecationWarning, stacklevel=1)
+    writer.close()
+    (line,) = lines(stream)
+    assert (line["level"], line["logger"]) == ("warning", "py.warnings")
+    assert "old ways" in line["event"]
 
 
 def test_an_exception_is_a_field_of_one_line() -> None:

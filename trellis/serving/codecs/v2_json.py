@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from trellis.contracts.model_yaml import ModelYaml
 from trellis.contracts.tensors import Example, TensorSpec
 from trellis.serving import signature
+from trellis.serving.codecs import numbers_apart
 from trellis.serving.errors import BadRequest, DoesNotFit
 from trellis.serving.types import Tensors
 
@@ -56,7 +57,8 @@ def load_object(body: bytes | memoryview) -> dict[str, Any]:
 def parse(body: bytes, header_length: bytes | None) -> V2Request:
     """Parse a body; ``header_length`` is the ``Inference-Header-Content-Length``, if it came."""
     if header_length is None:
-        document, binary = load_object(body), None
+        apart = numbers_apart.parse(body) if len(body) >= numbers_apart.LARGE else None
+        document, binary = apart or load_object(body), None
     else:
         size = _header_length(header_length, len(body))
         view = memoryview(body)

@@ -40,7 +40,7 @@ def tensors(request: pb.ModelInferRequest, specs: dict[str, TensorSpec], max_row
     for place, item in enumerate(request.inputs):
         spec = specs[item.name]
         signature.check_datatype(spec, item.datatype)
-        shape = signature.check_shape(spec, tuple(item.shape), max_rows)
+        shape = signature.check_shape(spec, list(item.shape), max_rows)
         if raw:
             if item.HasField("contents"):
                 raise BadRequest(
