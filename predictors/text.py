@@ -10,11 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trellis.serving.classifier import Classifier
-from trellis.serving.errors import BadRequest
+from trellis.serving.errors import BadRequest, TooLarge
 from trellis.serving.types import Tensors
 
 #: Two or more word characters of any script: what scikit-learn's CountVectorizer calls a token.
 _TOKEN = re.compile(r"\b\w\w+\b")
+
+
+#: Bytes of one text. Splitting holds the interpreter: a longer one would keep everybody waiting.
+_LONGEST = 100_000
 
 
 class Vocabulary:
@@ -78,7 +82,7 @@ class TextClassifier(Classifier):
         return super().load()
 
     def decode(self, inputs: Tensors) -> Tensors:
-        """Sentences to counts, float32 [n, terms]; raises ``BadRequest`` for bytes that are no text."""
+        """Sentences to counts, float32 [n, terms]; raises ``BadRequest``, ``TooLarge``."""
         ((name, sentences),) = inputs.items()
         return {
             name: self.vocabulary.counts(_text(name, row, raw) for row, raw in enumerate(sentences))
@@ -86,6 +90,10 @@ class TextClassifier(Classifier):
 
 
 def _text(name: str, row: int, raw: bytes) -> str:
+    if len(raw) > _LONGEST:
+        raise TooLarge(
+            f"input {name!r}, element {row}: a text of {len(raw)} bytes, at most {_LONGEST} are taken"
+        )
     try:
         return raw.decode()
     except UnicodeDecodeError as error:

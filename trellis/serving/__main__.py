@@ -27,15 +27,16 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     from trellis.serving.workers import WORKER, run_workers
 
-    is_worker = os.environ.get(WORKER) == "1"
-    if settings.workers > 1 and not is_worker:
-        return run_workers(settings.workers, given, settings.log_level)
+    parent = os.environ.get(WORKER)
+    if settings.workers > 1 and parent is None:
+        grace = settings.drain_delay + 2 * settings.grace_period
+        return run_workers(settings.workers, given, settings.log_level, grace)
 
     from trellis.serving.server import TrellisServer
     from trellis.serving.version_folder import VersionFolderError
 
     try:
-        TrellisServer(settings, shared_ports=is_worker).start()
+        TrellisServer(settings, parent=None if parent is None else int(parent)).start()
     except VersionFolderError as error:
         print(f"trellis serve: {error}", file=sys.stderr)
         return 1

@@ -7,17 +7,16 @@ is computed again request by request, so that a bad row fails alone.
 
 import asyncio
 import queue
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from trellis.serving.errors import DeadlineExceeded, DoesNotFit, NotReady, Overloaded
+from trellis.serving.computing import Compute, compute_all, in_daemon_thread
+from trellis.serving.errors import CallerGone, DeadlineExceeded, NotReady, Overloaded, ServingError
 from trellis.serving.types import Tensors, rows_of
+from trellis.telemetry.logs import get_logger
 
 #: Weight of the newest batch in the running estimate of seconds per row.
 _NEWEST = 0.2
@@ -41,7 +40,8 @@ class _Item:
     future: asyncio.Future[Tensors]
     deadline: float
     arrived: float
-    result: Tensors | Exception | None = None
+    gone: Callable[[], bool] | None = None
+    result: Tensors | ServingError | None = None
 
 
 @dataclass(slots=True)
@@ -96,9 +96,7 @@ class Batcher:
     on the thread; ``limits``; ``observe``, the metrics. Use from one event loop only.
     """
 
-    def __init__(
-        self, compute: Callable[[Tensors], Tensors], limits: Limits, observe: Observers, name: str
-    ) -> None:
+    def __init__(self, compute: Compute, limits: Limits, observe: Observers, name: str) -> None:
         self._compute = compute
         self._limits = limits
         self._observe = observe
@@ -108,21 +106,32 @@ class Batcher:
         self._idle = asyncio.Event()
         self._idle.set()
         self._inbox: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name=f"compute-{name}", daemon=True)
-        self._thread.start()
+        self._thread = in_daemon_thread(self._work, f"compute-{name}")
 
     @property
     def queued_rows(self) -> int:
         """Rows that wait for a batch."""
         return self._state.queued_rows
 
-    def submit(self, tensors: Tensors, rows: int, timeout: float) -> asyncio.Future[Tensors]:
+    def submit(
+        self,
+        tensors: Tensors,
+        rows: int,
+        timeout: float,
+        gone: Callable[[], bool] | None = None,
+    ) -> asyncio.Future[Tensors]:
         """A future of these rows' outputs, in order.
 
+        ``gone`` tells whether the caller has left: then the rows are not computed, and the future
+        raises ``CallerGone``.
+
         It raises ``DeadlineExceeded`` after ``timeout`` seconds and what the computation raised
-        for these rows alone. Raises ``Overloaded`` at once where the queue is full.
+        for these rows alone. Raises ``Overloaded`` at once where the queue is full, ``ValueError``
+        where there are no rows.
         """
         state = self._state
+        if rows < 1:
+            raise ValueError(f"{rows} rows were decoded from a request")
         if state.closed:
             raise NotReady("the version is being unloaded")
         if state.queued_rows + rows > self._limits.max_queue_rows and state.queued_rows:
@@ -130,7 +139,7 @@ class Batcher:
                 f"{state.queued_rows} rows are waiting, at most {self._limits.max_queue_rows} may; try again"
             )
         now = self._loop.time()
-        item = _Item(tensors, rows, self._loop.create_future(), now + timeout, now)
+        item = _Item(tensors, rows, self._loop.create_future(), now + timeout, now, gone)
         state.pending.append(item)
         state.queued_rows += rows
         if not state.busy and not state.scheduled:
@@ -174,7 +183,9 @@ class Batcher:
         layout: object = None
         while state.pending:
             item = state.pending[0]
-            if item.future.done():  # expired or its caller has gone
+            if item.gone is not None and not item.future.done() and item.gone():
+                item.future.set_exception(CallerGone("the caller has gone"))
+            if item.future.done():  # expired, or nobody waits for it
                 state.pending.popleft()
                 state.queued_rows -= item.rows
                 continue
@@ -199,19 +210,25 @@ class Batcher:
         self._inbox.put(_Batch(items, rows))
 
     def _finished(self, batch: _Batch) -> None:
-        self._estimate.update(batch.seconds, batch.rows, self._limits.latency_target)
-        self._observe.batch(batch.rows, batch.seconds)
+        """Answer first, then measure; whatever goes wrong here, the next batch starts."""
         self._state.running = []
-        for item in batch.items:
-            result = item.result
-            if item.future.done():
-                continue
-            if isinstance(result, Exception):
-                item.future.set_exception(result)
-            elif result is not None:
-                self._observe.computed(result)
-                item.future.set_result(result)
-        self._start()
+        try:
+            self._estimate.update(batch.seconds, batch.rows, self._limits.latency_target)
+            for item in batch.items:
+                if item.future.done() or item.result is None:
+                    continue
+                if isinstance(item.result, ServingError):
+                    item.future.set_exception(item.result)
+                else:
+                    item.future.set_result(item.result)
+            self._observe.batch(batch.rows, batch.seconds)
+            for item in batch.items:
+                if isinstance(item.result, dict):
+                    self._observe.computed(item.result)
+        except Exception as error:  # noqa: BLE001 - a metric that fails must not stop a version
+            get_logger().error("a batch could not be measured", exc_info=error)
+        finally:
+            self._start()
 
     def _expire(self) -> None:
         state = self._state
@@ -235,47 +252,12 @@ class Batcher:
     def _work(self) -> None:
         while (batch := self._inbox.get()) is not None:
             batch.started = time.perf_counter()
-            self._compute_batch(batch.items)
+            compute_all(self._compute, batch.items)
             batch.seconds = time.perf_counter() - batch.started
             try:
                 self._loop.call_soon_threadsafe(self._finished, batch)
             except RuntimeError:  # the loop has closed: nobody waits any more
                 return
-
-    def _compute_batch(self, items: list[_Item]) -> None:
-        if len(items) == 1:
-            self._compute_alone(items[0])
-            return
-        try:
-            joined = {
-                name: np.concatenate([i.tensors[name] for i in items]) for name in items[0].tensors
-            }
-            outputs = self._checked(joined, sum(item.rows for item in items))
-        except Exception:  # noqa: BLE001 - whatever a predictor raises, the others' rows go on
-            for item in items:
-                self._compute_alone(item)
-            return
-        reached = 0
-        for item in items:
-            end = reached + item.rows
-            item.result = {name: array[reached:end] for name, array in outputs.items()}
-            reached = end
-
-    def _compute_alone(self, item: _Item) -> None:
-        try:
-            item.result = self._checked(item.tensors, item.rows)
-        except Exception as error:  # noqa: BLE001 - raised where the request waits
-            item.result = error
-
-    def _checked(self, tensors: Tensors, rows: int) -> Tensors:
-        outputs = self._compute(tensors)
-        if not outputs or any(array.shape[:1] != (rows,) for array in outputs.values()):
-            shapes = {name: list(array.shape) for name, array in outputs.items()}
-            raise ValueError(f"the predictor returned {shapes} for {rows} rows")
-        for name, array in outputs.items():
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise DoesNotFit(f"output {name!r} is not a finite number for this input")
-        return outputs
 
 
 def _layout(tensors: Tensors) -> object:

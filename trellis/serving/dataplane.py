@@ -52,12 +52,18 @@ class DataPlane:
             ) from None
 
     async def compute(
-        self, loaded: LoadedVersion, read: Reader, size: int, timeout: float | None = None
+        self,
+        loaded: LoadedVersion,
+        read: Reader,
+        size: int,
+        timeout: float | None = None,
+        gone: Callable[[], bool] | None = None,
     ) -> Tensors:
         """Outputs for one request.
 
         ``read`` turns its body, of ``size`` bytes, into tensors that fit the signature;
-        ``timeout``, in seconds, shortens the deadline. Raises ``ServingError``.
+        ``timeout``, in seconds, shortens the deadline; ``gone`` tells whether nobody waits any
+        more. Raises ``ServingError``.
         """
         started = perf_counter()
         limit = self._timeout if timeout is None else min(timeout, self._timeout)
@@ -69,7 +75,7 @@ class DataPlane:
                 decoded, rows = _decode(loaded, read)
             spent = perf_counter() - started
             loaded.observed.decoded(spent)
-            return await loaded.batcher.submit(decoded, rows, max(0.0, limit - spent))
+            return await loaded.batcher.submit(decoded, rows, max(0.0, limit - spent), gone)
         except (TimeoutError, DeadlineExceeded):
             raise DeadlineExceeded(f"no answer within the deadline of {limit:.3g} s") from None
         except ServingError:

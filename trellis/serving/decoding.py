@@ -5,6 +5,7 @@ has better things to do: on one core each wake-up takes the core from the decode
 """
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
@@ -35,6 +36,8 @@ class DecodeThreads:
         self._inbox: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._done: deque[_Job[Any]] = deque()
         self._announced = False
+        self._undelivered = 0
+        self._timer: asyncio.TimerHandle | None = None
         self._threads = [
             threading.Thread(target=self._work, name=f"decode-{number}", daemon=True)
             for number in range(threads)
@@ -46,12 +49,17 @@ class DecodeThreads:
         """A future of what ``call`` returns or raises in a thread; cancelled in time, it is not called."""
         job = _Job(call, self._loop.create_future())
         self._inbox.put(job)
+        self._undelivered += 1
+        if self._timer is None:
+            self._timer = self._loop.call_later(_TOGETHER, self._look)
         return job.future
 
     def close(self) -> None:
         """Let the threads end; what still waits is not decoded."""
-        while not self._inbox.empty():
-            self._inbox.get()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._inbox.get_nowait()
+                self._undelivered -= 1
         for _ in self._threads:
             self._inbox.put(None)
 
@@ -59,10 +67,7 @@ class DecodeThreads:
         handed = 0.0
         while (job := self._inbox.get()) is not None:
             if not job.future.cancelled():
-                try:
-                    job.result = job.call()
-                except Exception as error:  # noqa: BLE001 - raised where the request waits
-                    job.error = error
+                _run(job)
             self._done.append(job)
             now = time.perf_counter()
             if self._inbox.empty() or now - handed > _TOGETHER:
@@ -75,13 +80,37 @@ class DecodeThreads:
                     except RuntimeError:  # the loop has closed: nobody waits any more
                         return
 
+    def _look(self) -> None:
+        """Deliver what a thread did not announce, thinking the next decoding would be short."""
+        self._deliver()
+        again = self._undelivered > 0
+        self._timer = self._loop.call_later(_TOGETHER, self._look) if again else None
+
     def _deliver(self) -> None:
         self._announced = False
         while self._done:
             job = self._done.popleft()
+            self._undelivered -= 1
             if job.future.done():
                 continue
             if job.error is not None:
                 job.future.set_exception(job.error)
             else:
                 job.future.set_result(job.result)
+
+
+def _run(job: _Job[Any]) -> None:
+    try:
+        job.result = job.call()
+    except StopIteration as error:  # no future takes it
+        job.error = _wrapped(error)
+    except Exception as error:  # noqa: BLE001 - raised where the request waits
+        job.error = error
+    except BaseException as error:  # noqa: BLE001 - a decoder's ``sys.exit`` ends neither thread nor loop
+        job.error = _wrapped(error)
+
+
+def _wrapped(error: BaseException) -> RuntimeError:
+    wrapped = RuntimeError(f"decoding raised {type(error).__name__}")
+    wrapped.__cause__ = error
+    return wrapped

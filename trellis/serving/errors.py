@@ -12,6 +12,7 @@
     ├── Overloaded          429  RESOURCE_EXHAUSTED   retry-after
     ├── NotReady            503  UNAVAILABLE          retry-after
     ├── DeadlineExceeded    504  DEADLINE_EXCEEDED
+    ├── CallerGone          499  CANCELLED            counted only; nobody is left to answer
     └── Fault               500  INTERNAL             ours; the caller learns no more than that
 
 A message names the field, what came and what was expected. It is sent to the caller as it is,
@@ -94,6 +95,13 @@ class DeadlineExceeded(ServingError):
 
     status = 504
     grpc_code = "DEADLINE_EXCEEDED"
+
+
+class CallerGone(ServingError):
+    """Nobody waits for the answer any more; 499 is counted, and sent to no one."""
+
+    status = 499
+    grpc_code = "CANCELLED"
 
 
 class Fault(ServingError):

@@ -68,8 +68,10 @@ class LoadedVersion:
     async def close(self) -> None:
         """Finish what was accepted and let go of the predictor."""
         await self.batcher.close()
-        self.predictor.stop()
-        self.observed.set_loaded(False)
+        try:
+            self.predictor.stop()
+        finally:
+            self.observed.set_loaded(False)
 
     def metadata(self, versions: list[str]) -> dict[str, Any]:
         """The V2 metadata document, with what a client may want to know beyond it."""

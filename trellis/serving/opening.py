@@ -17,7 +17,7 @@ class Opening:
     def __init__(self, settings: ServingSettings, metrics: ServingMetrics) -> None:
         self._settings = settings
         self._metrics = metrics
-        self.threads = settings.threads or usable_cpus()
+        self.threads = settings.threads or max(1, usable_cpus() // settings.workers)
 
     def open(self, folder: VersionFolder) -> Predictor:
         """A loaded and warm predictor; slow, for a thread.
@@ -45,7 +45,8 @@ class Opening:
             settings.max_batch_rows, settings.max_queue_rows, settings.batch_latency_target
         )
         get_logger().info("version loaded", model=model, version=version, revision=revision)
-        observed = ObservedVersion(self._metrics, model, version, revision)
+        labels = predictor.folder.yaml.labels
+        observed = ObservedVersion(self._metrics, model, version, revision, labels)
         return LoadedVersion(predictor, model, revision, limits, observed)
 
     def nobody(self) -> ObservedAnswers:

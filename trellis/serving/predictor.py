@@ -50,7 +50,12 @@ class Predictor(kserve.Model):  # type: ignore[misc]  # kserve ships no types
                     f"{self.folder.title} has no artefact for engine {self.engine_name!r}, "
                     f"only for {sorted(self.folder.yaml.artefacts)}"
                 )
-            self.engine = open_engine(self.engine_name, self.folder.file(artefact), self.threads)
+            self.engine = open_engine(
+                self.engine_name,
+                self.folder.file(artefact),
+                self.threads,
+                self.folder.yaml.files[artefact],
+            )
         return True
 
     def decode(self, inputs: Tensors) -> Tensors:
@@ -89,11 +94,19 @@ class Predictor(kserve.Model):  # type: ignore[misc]  # kserve ships no types
         return [{name: rows[i] for name, rows in columns.items()} for i in range(rows_of(outputs))]
 
     def warm_up(self) -> None:
-        """Answer the version's first example, so that no caller pays for first-time work."""
+        """Answer the version's first example, so that no caller pays for first-time work.
+
+        Raises ``VersionFolderError`` where the answer holds NaN or an infinity.
+        """
         from trellis.serving.codecs.v2_json import decode_example
 
         first = self.folder.yaml.examples[0]
-        self.encode(self.predict(self.decode(decode_example(first, self.folder.yaml))))
+        outputs = self.encode(self.predict(self.decode(decode_example(first, self.folder.yaml))))
+        for name, array in outputs.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise VersionFolderError(
+                    f"{self.folder.title}: output {name!r} of its own first example is no finite number"
+                )
 
     @property
     def fingerprint(self) -> str:

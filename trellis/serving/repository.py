@@ -7,9 +7,11 @@ and is tried again when it is next asked for.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from trellis.serving.computing import in_daemon_thread
 from trellis.serving.engines import EngineError
 from trellis.serving.errors import NotFound, NotReady
 from trellis.serving.loaded import LoadedVersion
@@ -28,6 +30,14 @@ class _Loading:
 
     task: asyncio.Task[LoadedVersion]
     waiting: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Leaving:
+    """A version that takes no new requests; ``task`` ends when it is out of memory."""
+
+    loaded: LoadedVersion
+    task: asyncio.Task[None]
 
 
 class Repository:
@@ -53,6 +63,7 @@ class Repository:
         self._most = most
         self._loaded: dict[Key, LoadedVersion] = {}
         self._loading: dict[Key, _Loading] = {}
+        self._leaving: dict[Key, _Leaving] = {}
         self._failures: dict[Key, str] = {}
         self._unloaded: set[Key] = set()
         self._places: set[Key] = set()  # versions in memory, on the way in or on the way out
@@ -122,7 +133,8 @@ class Repository:
         if (loading := self._loading.get(key)) is not None:
             await asyncio.wait({loading.task})
         if key in self._loaded:
-            await self._let_go(key)
+            self._let_go(key)
+        await self._until_gone(key)
 
     def state(self, key: Key) -> tuple[str, str]:
         """(state, reason) in the words of the V2 repository extension."""
@@ -140,18 +152,32 @@ class Repository:
 
     def abandon(self) -> None:
         """Answer ``NotReady`` to every request that still waits."""
-        for loaded in self._loaded.values():
+        for loaded in self._answering():
             loaded.batcher.abandon()
 
-    async def close(self) -> None:
-        """Let every version finish what it accepted."""
+    async def close(self, grace: float) -> None:
+        """Let every version finish what it accepted; after ``grace`` seconds, abandon it."""
         for loading in self._loading.values():
             loading.task.cancel()
-        await asyncio.gather(*(loaded.close() for loaded in self._loaded.values()))
+        answering = self._answering()
+        try:
+            async with asyncio.timeout(grace):
+                await asyncio.gather(
+                    *(loaded.close() for loaded in self._loaded.values()),
+                    *(leaving.task for leaving in self._leaving.values()),
+                )
+        except TimeoutError:
+            for loaded in answering:
+                loaded.batcher.abandon()
         self._loaded.clear()
+
+    def _answering(self) -> list[LoadedVersion]:
+        leaving = (version.loaded for version in self._leaving.values())
+        return [*self._loaded.values(), *leaving]
 
     async def _load(self, key: Key) -> LoadedVersion:
         try:
+            await self._until_gone(key)
             await self._take_place(key)
             try:
                 loaded = await self._opened(key)
@@ -169,7 +195,7 @@ class Repository:
     async def _opened(self, key: Key) -> LoadedVersion:
         folder = self.folders[key[0]][key[1]]
         try:
-            predictor = await asyncio.to_thread(self._open, folder)
+            predictor = await self._in_thread(folder)
             return self._wrap(predictor, key[0])
         except (VersionFolderError, EngineError) as error:
             self._failures[key] = str(error)
@@ -184,6 +210,32 @@ class Repository:
             )
             raise NotReady(f"version {key[1]!r} of model {key[0]!r} does not load") from error
 
+    async def _in_thread(self, folder: VersionFolder) -> Predictor:
+        """Open on a thread of its own: a pool's would keep the process from ending meanwhile."""
+        loop = asyncio.get_running_loop()
+        opened: asyncio.Future[Predictor] = loop.create_future()
+
+        def settle(predictor: Predictor | None, error: Exception | None) -> None:
+            if opened.done():
+                return
+            if error is not None:
+                opened.set_exception(error)
+            elif predictor is not None:
+                opened.set_result(predictor)
+
+        def work() -> None:
+            predictor: Predictor | None = None
+            failure: Exception | None = None
+            try:
+                predictor = self._open(folder)
+            except Exception as error:  # noqa: BLE001 - raised where the load waits
+                failure = error
+            with contextlib.suppress(RuntimeError):  # the loop has closed: nobody waits
+                loop.call_soon_threadsafe(settle, predictor, failure)
+
+        in_daemon_thread(work, f"load-{folder.title}")
+        return await opened
+
     async def _take_place(self, key: Key) -> None:
         """Wait for a place in memory; one load at a time, in the order in which they came."""
         async with self._making_room:
@@ -191,31 +243,47 @@ class Repository:
                 if self._loaded:
                     oldest = min(self._loaded, key=self._worth_keeping)
                     get_logger().info("version evicted", model=oldest[0], version=oldest[1])
-                    await self._let_go(oldest)
+                    self._let_go(oldest)
+                    await self._until_gone(oldest)
                 else:
-                    await self._until_another_has_loaded(key)
+                    await self._until_another_moves(key)
             self._places.add(key)
 
-    async def _until_another_has_loaded(self, key: Key) -> None:
-        others = [
+    async def _until_another_moves(self, key: Key) -> None:
+        """Wait until one that holds a place is in memory or out of it."""
+        coming = (
             loading.task
             for other, loading in self._loading.items()
             if other != key and other in self._places
-        ]
-        if others:
-            await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED)
-        else:  # one is on its way out by request
-            await asyncio.sleep(0.01)
+        )
+        leaving = (version.task for version in self._leaving.values())
+        await asyncio.wait([*coming, *leaving], return_when=asyncio.FIRST_COMPLETED)
 
     def _worth_keeping(self, key: Key) -> tuple[bool, float]:
         loaded = self._loaded[key]
         return loaded.leases > 0, loaded.last_used
 
-    async def _let_go(self, key: Key) -> None:
+    def _let_go(self, key: Key) -> None:
+        """Start to take a loaded version out; a task of our own, so whoever asked may leave."""
         loaded = self._loaded.pop(key)
-        await loaded.unused()
-        await loaded.close()
-        self._places.discard(key)
+        task = asyncio.create_task(self._end(key, loaded), name=f"unload {key[0]}/{key[1]}")
+        self._leaving[key] = _Leaving(loaded, task)
+
+    async def _until_gone(self, key: Key) -> None:
+        if (leaving := self._leaving.get(key)) is not None:
+            await asyncio.wait({leaving.task})
+
+    async def _end(self, key: Key, loaded: LoadedVersion) -> None:
+        try:
+            await loaded.unused()
+            await loaded.close()
+        except Exception as error:  # noqa: BLE001 - a user's ``stop``: its place is free all the same
+            get_logger().error(
+                "version does not unload", model=key[0], version=key[1], exc_info=error
+            )
+        finally:
+            del self._leaving[key]
+            self._places.discard(key)
 
 
 def _succeeded(task: asyncio.Task[LoadedVersion]) -> bool:

@@ -33,11 +33,12 @@ _SWITCH_INTERVAL = 0.0005
 class TrellisServer(kserve.ModelServer):  # type: ignore[misc]  # kserve ships no types
     """One process that serves the versions below ``settings.folder``.
 
-    Parameters: ``settings``; ``shared_ports``, true where several workers listen together.
+    Parameters: ``settings``; ``parent``, in one of several workers that listen together, a file
+    descriptor that ends when their parent does.
     Raises ``VersionFolderError`` where there is nothing to serve.
     """
 
-    def __init__(self, settings: ServingSettings, *, shared_ports: bool = False) -> None:
+    def __init__(self, settings: ServingSettings, *, parent: int | None = None) -> None:
         super().__init__(
             http_port=settings.http_port,
             grpc_port=settings.grpc_port,
@@ -49,11 +50,11 @@ class TrellisServer(kserve.ModelServer):  # type: ignore[misc]  # kserve ships n
         logs.configure("trellis.serving", settings.log_level)
         self._log = logs.get_logger()
         self._settings = settings
-        self._shared_ports = shared_ports
+        self._parent = parent
         self._folders = read_folders(settings.folder, settings.model_name)
         self._defaults = default_versions(self._folders, settings.default_versions)
         self._opening = Opening(settings, ServingMetrics())
-        self._admission = Admission(settings.max_inflight_requests)
+        self._admission = Admission(settings.max_inflight_requests, settings.max_inflight_bytes)
 
     def start(self, models: list[kserve.Model] | None = None) -> None:
         """Serve until SIGTERM or SIGINT.
@@ -68,6 +69,8 @@ class TrellisServer(kserve.ModelServer):  # type: ignore[misc]  # kserve ships n
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        if self._parent is not None:
+            _when_ended(self._parent, stopping)
         settings, opening = self._settings, self._opening
         repository = Repository(
             self._folders, self._defaults, opening.open, opening.wrap, settings.max_loaded_versions
@@ -75,7 +78,7 @@ class TrellisServer(kserve.ModelServer):  # type: ignore[misc]  # kserve ships n
         dataplane = DataPlane(
             repository, self._admission, opening.threads, settings.request_timeout
         )
-        quiet, nobody = QuietRoutes(dataplane), opening.nobody()
+        quiet, nobody = QuietRoutes(dataplane, alone=self._parent is None), opening.nobody()
         bounds = Bounds(settings.max_request_rows, settings.access_log)
         rest = RestServer(
             RestApp(
@@ -87,24 +90,26 @@ class TrellisServer(kserve.ModelServer):  # type: ignore[misc]  # kserve ships n
             ),
             settings,
         )
-        listener = listening_socket(settings.host, settings.http_port, shared=self._shared_ports)
+        listener = listening_socket(
+            settings.host, settings.http_port, shared=self._parent is not None
+        )
         grpc_server = None
         if settings.enable_grpc:
             servicer = InferenceServicer(dataplane, quiet, settings.max_request_rows, nobody)
-            grpc_server = GrpcServer(servicer, settings, shared=self._shared_ports)
+            grpc_server = GrpcServer(servicer, settings, shared=self._parent is not None)
             await grpc_server.start()
         serving = asyncio.create_task(rest.serve(sockets=[listener]))
         try:
             if await self._loaded(repository, stopping):
-                await self._become_ready(repository, grpc_server)
-                await stopping.wait()
+                await self._become_ready(grpc_server)
+                await self._until_stopped(stopping, serving)
                 await self._drain(repository, rest, serving, grpc_server)
         finally:
             rest.should_exit = True
-            await serving
+            await asyncio.wait({serving})
             if grpc_server is not None:
                 await grpc_server.stop(0)
-            await repository.close()
+            await repository.close(self._settings.grace_period)
             dataplane.close()
 
     async def _loaded(self, repository: Repository, stopping: asyncio.Event) -> bool:
@@ -118,17 +123,13 @@ class TrellisServer(kserve.ModelServer):  # type: ignore[misc]  # kserve ships n
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if not loading.done():
-            loading.cancel()
             return False
         if all(isinstance(result, BaseException) for result in loading.result()):
             reasons = "; ".join(f"{m}/{v}: {repository.state((m, v))[1]}" for m, v in keys)
             raise SystemExit(f"nothing could be loaded: {reasons}")
         return True
 
-    async def _become_ready(self, repository: Repository, grpc_server: GrpcServer | None) -> None:
-        for key in self._defaults.items():
-            if (loaded := repository.in_memory(key)) is not None:
-                self.registered_models.update(loaded.predictor, key[0])
+    async def _become_ready(self, grpc_server: GrpcServer | None) -> None:
         # What is loaded stays: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
@@ -141,6 +142,15 @@ class TrellisServer(kserve.ModelServer):  # type: ignore[misc]  # kserve ships n
             http_port=self._settings.http_port,
             grpc_port=self._settings.grpc_port if grpc_server else None,
         )
+
+    async def _until_stopped(self, stopping: asyncio.Event, serving: asyncio.Task[None]) -> None:
+        """Wait for a signal; a listener that ends before one is told as the failure it is."""
+        stopped = asyncio.create_task(stopping.wait())
+        await asyncio.wait({stopped, serving}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if serving.done():
+            reason = serving.exception() or "it ended by itself"
+            raise SystemExit(f"http_port {self._settings.http_port} is not served: {reason}")
 
     async def _drain(
         self,
@@ -165,3 +175,14 @@ class TrellisServer(kserve.ModelServer):  # type: ignore[misc]  # kserve ships n
             self._log.error("requests cut off", inside=self._admission.inside, after=grace)
             repository.abandon()
             await asyncio.wait(late)
+
+
+def _when_ended(pipe: int, stopping: asyncio.Event) -> None:
+    """Stop when the other end of ``pipe`` is closed: whoever looks after this process is gone."""
+    loop = asyncio.get_running_loop()
+
+    def ended() -> None:
+        loop.remove_reader(pipe)
+        stopping.set()
+
+    loop.add_reader(pipe, ended)

@@ -18,6 +18,7 @@ class ServingSettings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="TRELLIS_",
         env_file=".env",
+        env_ignore_empty=True,
         extra="ignore",
         cli_prog_name="trellis serve",
         cli_implicit_flags=False,
@@ -75,6 +76,9 @@ class ServingSettings(BaseSettings):
 
     max_inflight_requests: int = Field(
         1024, ge=1, description="accepted and unanswered; one more gets 429"
+    )
+    max_inflight_bytes: int = Field(
+        256 * 1024 * 1024, ge=1, description="bodies of these requests together; more get 429"
     )
     max_queue_rows: int = Field(
         4096, ge=1, description="rows of a version that may wait for a batch; then 429"

@@ -5,9 +5,7 @@ the predictor's source, the engine with its version, and the preprocessing.
 """
 
 import hashlib
-import inspect
 import re
-import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Self
@@ -17,6 +15,7 @@ from pydantic import ValidationError
 
 from trellis import __version__
 from trellis.contracts.model_yaml import EngineName, ModelYaml
+from trellis.serving.predictor_source import source_digest
 
 _CHUNK = 1 << 20
 
@@ -108,11 +107,7 @@ class VersionFolder:
         for name, file_hash in sorted(self.yaml.files.items()):
             digest.update(f"{name}={file_hash}\n".encode())
         digest.update(f"{predictor.__qualname__} of trellis {__version__}\n".encode())
-        for parent in predictor.__mro__:
-            if parent.__module__.partition(".")[0] in ("kserve", "builtins", "abc"):
-                continue
-            # The whole module: what a class calls beside itself decides its answers too.
-            digest.update(inspect.getsource(sys.modules[parent.__module__]).encode())
+        digest.update(f"{source_digest(predictor)}\n".encode())
         described = self.yaml.model_dump_json(
             include={"inputs", "outputs", "labels", "preprocessing"}
         )
@@ -135,6 +130,8 @@ def find_versions(path: Path) -> list[VersionFolder]:
             file.parent
             for pattern in ("*/model.yaml", "*/*/model.yaml")
             for file in path.glob(pattern)
+            # A version that is being published, or that a crash left behind, is none yet.
+            if not any(part.startswith(".") for part in file.relative_to(path).parts)
         ]
     if not found:
         raise VersionFolderError(

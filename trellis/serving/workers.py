@@ -1,7 +1,8 @@
 """Several worker processes on the same ports, with one metrics page.
 
 Each worker is a whole server that listens with SO_REUSEPORT; the kernel shares connections out
-among them. The parent starts them again when they die, and passes signals on.
+among them. The parent starts them again when they die, and passes signals on. A worker holds the
+read end of a pipe: when the parent dies, however it dies, the pipe ends and the worker drains.
 """
 
 import os
@@ -10,50 +11,109 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass, field
 
 from trellis.telemetry import logs
 
-#: A worker that dies sooner than this is started again only after as long.
-_SETTLED = 5.0
+#: Where a worker finds its end of the parent's pipe.
 WORKER = "TRELLIS_WORKER"
+#: Seconds: a worker that lived so long was well, and the next one starts at once.
+_SETTLED = 5.0
+_PAUSES = (0.2, 30.0)
 
 
-def run_workers(count: int, arguments: list[str], log_level: str) -> int:
-    """Run ``count`` workers with the command's own ``arguments`` until told to stop.
+@dataclass(slots=True)
+class _Place:
+    """One of the workers, and when it may be started again."""
 
-    Returns the exit code: 0, or a worker's where one died before it had settled.
+    worker: subprocess.Popen[bytes]
+    started: float = field(default_factory=time.monotonic)
+    pause: float = _PAUSES[0]
+    due: float | None = None
+
+
+class Workers:
+    """``count`` processes of ``command``; ``grace`` seconds for each to end after SIGTERM."""
+
+    def __init__(self, command: list[str], count: int, grace: float) -> None:
+        self._command = command
+        self._count = count
+        self._grace = grace
+        self._log = logs.get_logger()
+        self._stopping = False
+        self._settled = False
+
+    def stop(self) -> None:
+        """End ``run`` soon."""
+        self._stopping = True
+
+    def run(self) -> int:
+        """Keep the workers running until ``stop``.
+
+        Returns the exit code: 0, or a worker's where one refused to start before any had lived
+        for a while (its settings or its models are at fault, and starting again would not help).
+        """
+        with tempfile.TemporaryDirectory(prefix="trellis-metrics-") as directory:
+            kept, held = os.pipe()
+            environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": directory, WORKER: str(kept)}
+            places = [_Place(self._start(environment, kept)) for _ in range(self._count)]
+            code = 0
+            while not self._stopping and not code:
+                time.sleep(0.1)
+                for place in places:
+                    code = code or self._look_after(place, directory, environment, kept)
+            self._end(places)
+            os.close(held)
+            os.close(kept)
+        return code
+
+    def _look_after(
+        self, place: _Place, directory: str, environment: dict[str, str], pipe: int
+    ) -> int:
+        now = time.monotonic()
+        if place.due is not None:
+            if now >= place.due:
+                place.worker, place.started, place.due = self._start(environment, pipe), now, None
+            return 0
+        lived = now - place.started
+        if place.worker.poll() is None:
+            self._settled = self._settled or lived > _SETTLED
+            return 0
+        _forget(place.worker.pid, directory)
+        code = place.worker.returncode
+        if code > 0 and not self._settled:
+            return code
+        place.pause = _PAUSES[0] if lived > _SETTLED else min(2 * place.pause, _PAUSES[1])
+        place.due = now + place.pause
+        self._log.error("worker died", pid=place.worker.pid, code=code, again_in=place.pause)
+        return 0
+
+    def _start(self, environment: dict[str, str], pipe: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(self._command, env=environment, pass_fds=(pipe,))  # noqa: S603 - our own module and arguments
+
+    def _end(self, places: list[_Place]) -> None:
+        for place in places:
+            place.worker.terminate()
+        until = time.monotonic() + self._grace
+        for place in places:
+            try:
+                place.worker.wait(max(0.0, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                self._log.error("worker did not end", pid=place.worker.pid)
+                place.worker.kill()
+                place.worker.wait()
+
+
+def run_workers(count: int, arguments: list[str], log_level: str, grace: float) -> int:
+    """Run ``count`` workers with the command's own ``arguments`` until SIGTERM or SIGINT.
+
+    ``grace`` in seconds, from the signal to the end. Returns the exit code.
     """
     logs.configure("trellis.serving.workers", log_level)
-    log = logs.get_logger()
-    stopping: list[int] = []
+    workers = Workers([sys.executable, "-m", "trellis.serving", *arguments], count, grace)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _frame: stopping.append(number))
-    with tempfile.TemporaryDirectory(prefix="trellis-metrics-") as directory:
-        environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": directory, WORKER: "1"}
-        command = [sys.executable, "-m", "trellis.serving", *arguments]
-        workers = [(_start(command, environment), time.monotonic()) for _ in range(count)]
-        code = 0
-        while not stopping:
-            time.sleep(0.1)
-            for place, (worker, started) in enumerate(workers):
-                if worker.poll() is None:
-                    continue
-                _forget(worker.pid, directory)
-                log.error("worker died", pid=worker.pid, code=worker.returncode)
-                if time.monotonic() - started < _SETTLED:
-                    code = worker.returncode or 1
-                    stopping.append(signal.SIGTERM)
-                    break
-                workers[place] = (_start(command, environment), time.monotonic())
-        for worker, _ in workers:
-            worker.terminate()
-        for worker, _ in workers:
-            worker.wait()
-    return code
-
-
-def _start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, env=environment)  # noqa: S603 - our own module and arguments
+        signal.signal(number, lambda _number, _frame: workers.stop())
+    return workers.run()
 
 
 def _forget(pid: int, directory: str) -> None:

@@ -6,6 +6,7 @@ same road, so one process speaks one format.
 """
 
 import atexit
+import contextlib
 import logging
 import queue
 import sys
@@ -23,6 +24,8 @@ Event = MutableMapping[str, Any]
 
 #: A log that cannot be written fast enough is cut rather than let memory grow.
 QUEUE_BOUND = 10_000
+#: The longest that an end waits for its last lines, all in all.
+CLOSE_SECONDS = 5.0
 
 
 class LineWriter:
@@ -43,9 +46,11 @@ class LineWriter:
             self._dropped += 1
 
     def close(self) -> None:
-        """Write what is queued and stop."""
-        self._queue.put(None)
-        self._thread.join(timeout=5)
+        """Write what is queued and stop; give up where nobody has read for ``CLOSE_SECONDS``."""
+        until = time.monotonic() + CLOSE_SECONDS
+        with contextlib.suppress(queue.Full):
+            self._queue.put(None, timeout=CLOSE_SECONDS)
+            self._thread.join(timeout=max(0.0, until - time.monotonic()))
 
     def _run(self) -> None:
         while (event := self._queue.get()) is not None:

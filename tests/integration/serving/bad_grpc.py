@@ -126,7 +126,7 @@ TYPED = [
         "output asked for twice",
         table(1, 2, 3, outputs=[{"name": "squares"}] * 2),
         INVALID,
-        "outputs repeat",
+        "asked for 2 times, expected once",
     ),
     typed(
         "bytes that are no text",

@@ -1,6 +1,7 @@
 """Bad REST requests, one a row: what is sent, the status, and words that the sentence must hold."""
 
 import base64
+import gzip
 import json
 import struct
 from dataclasses import dataclass, field
@@ -491,4 +492,25 @@ IMAGES_V1 = [
     ),
 ]
 
-BAD_REST = [*JSON_V2, *BINARY_V2, *JSON_V1, *IMAGES_V1]
+CODED = [
+    Bad(
+        f"compressed: {path}",
+        path,
+        gzip.compress(b"{}"),
+        415,
+        ("'content-encoding' is 'gzip'", "expected none or identity"),
+        {**JSON, "content-encoding": "gzip"},
+    )
+    for path in (TABLE, TABLE_V1, "/v2/repository/index")
+]
+
+QUIET = [
+    raw(f"{name}: over the limit", path, b" " * 70_000, 413, "70000 bytes", "at most 65536")
+    for name, path in (
+        ("index", "/v2/repository/index"),
+        ("load", "/v2/repository/models/table/load"),
+        ("unload", "/v2/repository/models/table/unload"),
+    )
+]
+
+BAD_REST = [*JSON_V2, *BINARY_V2, *JSON_V1, *IMAGES_V1, *CODED, *QUIET]

@@ -111,6 +111,14 @@ class SlowToLoad(Predictor):
         super().stop()
 
 
+class EndlessToLoad(Predictor):
+    """Does not finish loading while anybody waits."""
+
+    def load(self) -> bool:
+        time.sleep(600)
+        return super().load()
+
+
 Spec = tuple[str, str, Sequence[int]] | tuple[str, str, Sequence[int], str]
 
 
@@ -175,6 +183,17 @@ def write_squares(folder: Path, **fields: Any) -> Path:
         outputs=[("squares", "FP32", [-1])],
         example=[tensor("numbers", "FP32", [2.0])],
         **fields,
+    )
+
+
+def write_endless(folder: Path) -> Path:
+    """A version that is never loaded."""
+    return write_version(
+        folder,
+        predictor="EndlessToLoad",
+        inputs=[("numbers", "FP32", [-1])],
+        outputs=[("squares", "FP32", [-1])],
+        example=[tensor("numbers", "FP32", [2.0])],
     )
 
 

@@ -1,5 +1,6 @@
 """The Keras engine with TensorFlow itself: both file formats, and what safe mode refuses."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,14 @@ def test_both_formats_load(suffix: str, compiled: bool, keras: Any, tmp_path: Pa
     assert result.dtype == np.float32
     np.testing.assert_allclose(result, model.predict_on_batch(PIXELS), atol=1e-6)
     assert engine.version.startswith("keras-3")
+
+
+def test_a_file_with_another_hash_is_refused(keras: Any, tmp_path: Path) -> None:
+    file = tmp_path / "model.keras"
+    small(keras).save(file)
+    open_engine("keras", file, 1, hashlib.sha256(file.read_bytes()).hexdigest())
+    with pytest.raises(EngineError, match="was changed while it was being opened"):
+        open_engine("keras", file, 1, hashlib.sha256(b"another").hexdigest())
 
 
 def test_any_number_of_rows_and_threads(keras: Any, tmp_path: Path) -> None:

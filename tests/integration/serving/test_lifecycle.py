@@ -69,12 +69,43 @@ def test_health_is_503_until_the_versions_are_loaded(tmp_path: Path) -> None:
         assert process.wait() == 0
 
 
-def test_sigterm_while_loading_ends_at_once(tmp_path: Path) -> None:
-    folder = lab.write_slow_to_load(tmp_path / "slow" / "v1")
+def test_sigterm_while_loading_does_not_wait_for_the_load(tmp_path: Path) -> None:
+    folder = lab.write_endless(tmp_path / "endless" / "v1")
     process = PredictorProcess(folder, log=tmp_path / "log", environment=lab.ENVIRONMENT).launch()
     process.until_answers("/health", 503)
     process.terminate()
+    assert process.wait() == 0  # the load would take longer than the process is waited for
+    assert "Traceback" not in process.log
+
+
+def test_a_computation_that_does_not_end_is_left_behind(tmp_path: Path) -> None:
+    folder = lab.write_sleeper(tmp_path / "sleeper" / "v1")
+    process = PredictorProcess(
+        folder,
+        "--request_timeout",
+        0.5,
+        "--grace_period",
+        1,
+        log=tmp_path / "log",
+        environment=lab.ENVIRONMENT,
+    ).launch()
+    process.until_answers()
+    with process.caller() as caller:
+        body = {"inputs": [lab.tensor("seconds", "FP32", [300.0])]}
+        assert caller.post("/v2/models/sleeper/infer", body).status == 504
+    process.terminate()
     assert process.wait() == 0
+
+
+def test_a_listener_that_cannot_start_ends_the_process_in_words(tmp_path: Path) -> None:
+    folder = lab.write_squares(tmp_path / "squares" / "v1")
+    empty = tmp_path / "empty.pem"
+    empty.touch()
+    flags = ["--enable_grpc", "false", "--ssl_certfile", empty, "--ssl_keyfile", empty]
+    process = PredictorProcess(folder, *flags, log=tmp_path / "log").launch()
+    assert process.wait() == 1
+    assert "is not served" in process.log
+    assert "Traceback" not in process.log
 
 
 def test_what_was_accepted_is_answered_after_sigterm(tmp_path: Path) -> None:

@@ -178,3 +178,18 @@ def test_a_body_that_never_comes_whole_gives_its_place_back_at_the_deadline(
         assert answer.startswith(b"HTTP/1.1 504")
         assert b"the body was not whole within the deadline of 1.5 s" in answer
         assert b"connection: close" in answer
+
+
+def test_bodies_that_do_not_come_shut_nobody_out(tight: PredictorProcess) -> None:
+    until_idle(tight)
+    head = b"POST /v1/models/sleeper:predict HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n"
+    waiting = []
+    try:
+        for _ in range(3 * INFLIGHT):
+            connection = socket.create_connection((HOST, tight.http_port))
+            connection.sendall(head)
+            waiting.append(connection)
+        assert sleep(tight, 0.0).status == 200
+    finally:
+        for connection in waiting:
+            connection.close()

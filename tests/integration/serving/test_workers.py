@@ -24,7 +24,6 @@ def test_a_worker_that_is_killed_is_replaced_and_the_rest_goes_on(tmp_path: Path
             time.sleep(0.05)
         first = children(process.child.pid)
         assert len(first) == 2
-        time.sleep(5)  # a worker that dies sooner than this counts as one that cannot start
         os.kill(first[0], signal.SIGKILL)
         process.until_log("worker died")
         answered = 0
@@ -41,6 +40,32 @@ def test_a_worker_that_is_killed_is_replaced_and_the_rest_goes_on(tmp_path: Path
         assert first[0] not in second
     died = next(line for line in process.log.splitlines() if "worker died" in line)
     assert json.loads(died)["pid"] == first[0]
+
+
+def test_workers_drain_when_their_parent_is_killed(tmp_path: Path) -> None:
+    folder = lab.write_squares(tmp_path / "squares" / "v1")
+    process = PredictorProcess(folder, "--workers", 2, log=tmp_path / "log").launch()
+    process.until_answers()
+    workers = children(process.child.pid)
+    process.child.kill()
+    process.child.wait()
+    until = time.monotonic() + 20
+    while any(Path(f"/proc/{worker}").exists() for worker in workers):
+        assert time.monotonic() < until, "the workers serve on without their parent"
+        time.sleep(0.05)
+
+
+def test_versions_are_not_unloaded_in_one_of_several_workers(tmp_path: Path) -> None:
+    folder = lab.write_squares(tmp_path / "squares" / "v1")
+    with (
+        PredictorProcess(folder, "--workers", 2, log=tmp_path / "log") as process,
+        process.caller() as caller,
+    ):
+        refused = caller.post("/v2/repository/models/squares/unload", {})
+        assert refused.status == 405
+        assert "several workers" in refused.error
+        answered = caller.post("/v1/models/squares:predict", {"instances": [3]})
+        assert answered.status == 200
 
 
 def test_workers_that_cannot_start_end_the_process_with_their_words(tmp_path: Path) -> None:

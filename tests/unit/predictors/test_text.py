@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
 from predictors.text import TextClassifier, Vocabulary, terms_of
-from trellis.serving.errors import BadRequest
+from trellis.serving.errors import BadRequest, TooLarge
 from trellis.serving.types import bytes_array
 from trellis.serving.version_folder import VersionFolder
 
@@ -110,3 +110,10 @@ def test_any_text_gets_an_answer(classifier: TextClassifier, sentence: str) -> N
 def test_bytes_that_are_no_text_are_refused(classifier: TextClassifier) -> None:
     with pytest.raises(BadRequest, match=r"input 'text', element 1: byte 2 is not UTF-8 text"):
         classifier.decode({"text": bytes_array([b"fine", b"no\xff"])})
+
+
+def test_a_text_that_would_hold_everybody_up_is_too_large() -> None:
+    predictor = TextClassifier(VersionFolder.open(SENTIMENT / "v2"))
+    predictor.load()
+    with pytest.raises(TooLarge, match="element 1: a text of 100001 bytes, at most 100000"):
+        predictor.decode({"text": bytes_array([b"short", b"a" * 100_001])})

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from trellis.serving.batching import Batcher, Limits, Observers, total_rows
-from trellis.serving.errors import DeadlineExceeded, DoesNotFit, NotReady, Overloaded
+from trellis.serving.errors import CallerGone, DeadlineExceeded, Fault, NotReady, Overloaded
 from trellis.serving.types import Tensors, bytes_array
 
 
@@ -122,34 +122,12 @@ async def test_a_bad_row_fails_alone() -> None:
         answers = await asyncio.gather(
             *(submit(batcher, number) for number in (1, 13, 2)), return_exceptions=True
         )
-    assert isinstance(answers[1], ValueError)
+    assert isinstance(answers[1], Fault)
+    assert isinstance(answers[1].__cause__, ValueError)
     assert [answer["y"].tolist() for answer in answers[::2] if isinstance(answer, dict)] == [
         [2],
         [4],
     ]
-
-
-async def test_a_result_that_is_not_finite_fails_alone() -> None:
-    def compute(tensors: Tensors) -> Tensors:
-        return {"y": np.where(tensors["x"] == 5, np.inf, tensors["x"])}
-
-    async with batching(compute) as batcher:
-        one, two = await asyncio.gather(
-            submit(batcher, 6), submit(batcher, 5), return_exceptions=True
-        )
-    assert isinstance(one, dict)
-    assert isinstance(two, DoesNotFit)
-
-
-@pytest.mark.parametrize(
-    "outputs",
-    [{}, {"y": np.zeros(1)}, {"y": np.zeros(2), "z": np.zeros(3)}, {"y": np.array(5.0)}],
-    ids=["nothing", "too few rows", "one of two wrong", "a scalar"],
-)
-async def test_a_predictor_that_returns_other_rows_is_at_fault(outputs: Tensors) -> None:
-    async with batching(lambda _: outputs) as batcher:
-        with pytest.raises(ValueError, match="for 2 rows"):
-            await submit(batcher, 1, 2)
 
 
 async def test_only_arrays_of_one_layout_are_joined() -> None:
@@ -275,3 +253,45 @@ def test_decoded_arrays_must_agree_on_their_rows() -> None:
     assert total_rows({"a": np.zeros((2, 3)), "b": np.zeros(2)}) == 2
     with pytest.raises(ValueError, match="different rows"):
         total_rows({"a": np.zeros((2, 3)), "b": np.zeros(3)})
+
+
+async def test_rows_of_a_caller_who_has_gone_are_not_computed() -> None:
+    gate = Gate()
+    async with batching(gate) as batcher:
+        first = await held(gate, batcher)
+        left = batcher.submit(rows(7), 1, 10, gone=lambda: True)
+        stays = batcher.submit(rows(8), 1, 10, gone=lambda: False)
+        gate.open.set()
+        await first
+        assert (await stays)["y"].tolist() == [16]
+        with pytest.raises(CallerGone):
+            await left
+    assert gate.batches == [[0], [8]]
+
+
+async def test_no_rows_are_refused_and_the_next_request_is_answered() -> None:
+    async with batching(Gate()) as batcher:
+        with pytest.raises(ValueError, match="0 rows"):
+            submit(batcher)
+        assert (await submit(batcher, 1))["y"].tolist() == [2]
+
+
+async def test_a_metric_that_fails_costs_no_answer_and_no_later_batch() -> None:
+    def fail(_: Tensors) -> None:
+        raise AttributeError("a label that is no bytes")
+
+    async with batching(Gate(), Observers(computed=fail)) as batcher:
+        assert (await submit(batcher, 1))["y"].tolist() == [2]
+        assert (await submit(batcher, 2))["y"].tolist() == [4]
+
+
+async def test_a_predictor_that_stops_iterating_does_not_stall_the_version() -> None:
+    def compute(tensors: Tensors) -> Tensors:
+        if tensors["x"][0] == 1:
+            next(iter(()))
+        return {"y": tensors["x"]}
+
+    async with batching(compute) as batcher:
+        with pytest.raises(Fault):
+            await submit(batcher, 1)
+        assert (await submit(batcher, 2))["y"].tolist() == [2]

@@ -55,9 +55,9 @@ async def dataplane(
         return LoadedVersion(predictor, model, "v1", Limits(), observed)
 
     repository = Repository({"m": {"v1": folder}}, {"m": "v1"}, kind, wrap, 1)
-    plane = DataPlane(repository, Admission(10), 1, timeout)
+    plane = DataPlane(repository, Admission(10, 1 << 30), 1, timeout)
     yield plane
-    await repository.close()
+    await repository.close(5)
     plane.close()
 
 

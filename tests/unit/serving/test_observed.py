@@ -1,5 +1,7 @@
 """One version's metrics, as a request fills them."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
@@ -18,7 +20,7 @@ def registry() -> CollectorRegistry:
 
 @pytest.fixture
 def observed(registry: CollectorRegistry) -> ObservedVersion:
-    return ObservedVersion(ServingMetrics(registry), "m", "v1", "m-1")
+    return ObservedVersion(ServingMetrics(registry), "m", "v1", "m-1", ("red", "grün"))
 
 
 def test_answers(registry: CollectorRegistry, observed: ObservedVersion) -> None:
@@ -47,14 +49,41 @@ def test_labels_and_confidences(registry: CollectorRegistry, observed: ObservedV
     assert get("trellis_prediction_confidence_squares_total", WHO) == 1.5
 
 
+def test_labels_that_the_version_does_not_name_share_one_series(
+    registry: CollectorRegistry, observed: ObservedVersion
+) -> None:
+    texts: list[Any] = [b"red", b"\xff", "red", ["unhashable"], None]
+    labels = np.empty(105, dtype=object)
+    labels[:] = [*texts, *(b"%d" % number for number in range(100))]
+    observed.computed({"label": labels, "confidence": np.ones(105, np.float32)})
+    get = registry.get_sample_value
+    assert get("trellis_predictions_total", {**WHO, "label": "red"}) == 1
+    assert get("trellis_predictions_total", {**WHO, "label": "other"}) == 104
+    (family,) = (found for found in registry.collect() if found.name == "trellis_predictions")
+    series = {sample.labels["label"] for sample in family.samples}
+    assert series == {"red", "grün", "other"}
+
+
 @pytest.mark.parametrize(
     "outputs",
     [
         {"squares": np.zeros(2)},
         {"label": bytes_array([b"a"])},
         {"label": np.zeros(1), "confidence": np.zeros(1)},
+        {"label": bytes_array([b"red"])[:, None], "confidence": np.zeros(1)},
+        {"label": bytes_array([b"red"]), "confidence": np.zeros((1, 2))},
+        {"label": bytes_array([b"red"]), "confidence": bytes_array([b"high"])},
+        {"label": bytes_array([b"red"])[0:1].reshape(()), "confidence": np.zeros(1)},
     ],
-    ids=["other", "label alone", "label of numbers"],
+    ids=[
+        "other",
+        "label alone",
+        "label of numbers",
+        "label in columns",
+        "confidence in columns",
+        "confidence in words",
+        "label without rows",
+    ],
 )
 def test_outputs_that_are_no_classifiers_count_nothing(
     registry: CollectorRegistry, observed: ObservedVersion, outputs: dict[str, np.ndarray]

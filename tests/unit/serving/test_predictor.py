@@ -1,16 +1,22 @@
 """The base class: what a subclass may leave out, and which classes may be named at all."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from predictors.squares import Squares
+from trellis.contracts.model_yaml import EngineName
 from trellis.serving import Predictor, Tensors
+from trellis.serving.engines import EngineError
 from trellis.serving.predictor import predictor_class
 from trellis.serving.types import bytes_array
 from trellis.serving.version_folder import VersionFolder, VersionFolderError
+
+DIABETES = Path(__file__).parents[3] / "models" / "diabetes"
 
 MakeFolder = Callable[..., VersionFolder]
 
@@ -43,6 +49,18 @@ def test_a_module_out_of_bounds_is_not_even_imported() -> None:
     with pytest.raises(VersionFolderError):
         predictor_class("antigravity:Predictor", ("predictors",))
     assert "antigravity" not in sys.modules
+
+
+@pytest.mark.parametrize(("engine", "file"), [("onnx", "model.onnx"), ("sklearn", "model.skops")])
+def test_a_file_that_changes_after_its_hash_was_checked_is_not_loaded(
+    engine: EngineName, file: str, tmp_path: Path
+) -> None:
+    shutil.copytree(DIABETES / "v2", tmp_path / "v2")
+    folder = VersionFolder.open(tmp_path / "v2")
+    shutil.copy(DIABETES / "v1" / file, tmp_path / "v2" / file)
+    kind = predictor_class(folder.yaml.predictor, ("predictors",))
+    with pytest.raises(EngineError, match=f"{file} was changed while it was being opened"):
+        kind(folder, engine).load()
 
 
 class Bare(Predictor):

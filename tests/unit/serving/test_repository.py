@@ -18,7 +18,8 @@ from trellis.serving.errors import NotFound, NotReady
 from trellis.serving.loaded import LoadedVersion
 from trellis.serving.observed import ObservedVersion
 from trellis.serving.predictor import Predictor
-from trellis.serving.repository import Key, Repository
+from trellis.serving.repository import Key, Opener, Repository
+from trellis.serving.types import Tensors
 from trellis.serving.version_folder import VersionFolder, VersionFolderError
 from trellis.telemetry.metrics import ServingMetrics
 
@@ -78,7 +79,7 @@ def repository_of(tmp_path: Path) -> MakeRepository:
         for version in VERSIONS
     }
 
-    def make(opened: Opened, most: int = 3) -> Repository:
+    def make(opened: Opener, most: int = 3) -> Repository:
         return Repository({"m": folders}, {"m": "v3"}, opened, wrap, most)
 
     return make
@@ -103,7 +104,7 @@ async def test_a_version_loads_once_however_many_ask(repository_of: MakeReposito
     assert opened.count == 1
     assert len(set(map(id, leased))) == 1
     assert leased[0].leases == 20
-    await repository.close()
+    await repository.close(5)
 
 
 async def test_the_least_recently_used_goes_first(repository_of: MakeRepository) -> None:
@@ -115,7 +116,7 @@ async def test_the_least_recently_used_goes_first(repository_of: MakeRepository)
     assert opened.stopped == ["v2"]
     assert repository.in_memory(key("v1"))
     assert repository.state(key("v2")) == ("UNAVAILABLE", "not loaded yet")
-    await repository.close()
+    await repository.close(5)
 
 
 async def test_one_in_use_is_never_taken_away(repository_of: MakeRepository) -> None:
@@ -132,7 +133,7 @@ async def test_one_in_use_is_never_taken_away(repository_of: MakeRepository) -> 
     assert (await asyncio.wait_for(other, 10)).version == "v2"
     assert opened.stopped == ["v1"]
     (await other).release()
-    await repository.close()
+    await repository.close(5)
 
 
 async def test_who_waited_for_a_load_has_it_before_it_can_be_taken_away(
@@ -152,7 +153,7 @@ async def test_who_waited_for_a_load_has_it_before_it_can_be_taken_away(
     served = await asyncio.wait_for(asyncio.gather(*(use(n) for n in range(30))), 30)
     assert served == [VERSIONS[n % 3] for n in range(30)]
     assert opened.most == 1
-    await repository.close()
+    await repository.close(5)
     assert opened.alive == 0
 
 
@@ -169,7 +170,7 @@ async def test_a_caller_that_leaves_stops_no_load_and_holds_no_lease(
     assert leaving.cancelled()
     assert (opened.count, loaded.leases) == (1, 1)
     loaded.release()
-    await repository.close()
+    await repository.close(5)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +199,7 @@ async def test_a_load_that_fails_says_why_and_is_tried_again(
     del opened.fail["v1"]
     (await repository.lease(key("v1"))).release()
     assert repository.state(key("v1")) == ("READY", "")
-    await repository.close()
+    await repository.close(5)
 
 
 async def test_unload_answers_what_was_accepted_and_stays_away(
@@ -220,7 +221,7 @@ async def test_unload_answers_what_was_accepted_and_stays_away(
     assert not repository.is_ready(key("v1"))
     await repository.load(key("v1"))
     assert repository.is_ready(key("v1"))
-    await repository.close()
+    await repository.close(5)
 
 
 async def test_unloading_what_is_not_loaded_or_is_loading(repository_of: MakeRepository) -> None:
@@ -233,7 +234,81 @@ async def test_unloading_what_is_not_loaded_or_is_loading(repository_of: MakeRep
     await repository.unload(key("v2"))
     await loading
     assert opened.stopped == ["v2"]
-    await repository.close()
+    await repository.close(5)
+
+
+async def test_who_asks_to_unload_and_leaves_takes_no_place_with_it(
+    repository_of: MakeRepository,
+) -> None:
+    opened = Opened()
+    repository = repository_of(opened, 1)
+    used = await repository.lease(key("v1"))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(repository.unload(key("v1")), 0.02)
+    other = asyncio.create_task(repository.lease(key("v2")))
+    await asyncio.sleep(0.02)
+    assert opened.stopped == [], "it still answers what it accepted"
+    used.release()
+    (await asyncio.wait_for(other, 5)).release()
+    assert (opened.stopped, opened.most) == (["v1"], 1)
+    await repository.close(5)
+
+
+async def test_a_version_that_comes_back_while_it_leaves_is_there_once(
+    repository_of: MakeRepository,
+) -> None:
+    opened = Opened()
+    repository = repository_of(opened, 2)
+    used = await repository.lease(key("v1"))
+    unloading = [asyncio.create_task(repository.unload(key("v1"))) for _ in range(2)]
+    await asyncio.sleep(0)
+    back = asyncio.create_task(repository.load(key("v1")))
+    await asyncio.sleep(0.05)
+    assert not any(task.done() for task in (*unloading, back))
+    used.release()
+    await asyncio.gather(*unloading, back)
+    for version in ("v2", "v3"):
+        (await repository.lease(key(version))).release()
+    assert (opened.count, opened.most) == (4, 2)
+    await repository.close(5)
+
+
+async def test_a_stop_that_fails_frees_the_place(
+    repository_of: MakeRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = repository_of(Opened(), 1)
+    loaded = await repository.lease(key("v1"))
+    loaded.release()
+
+    def stop() -> None:
+        raise RuntimeError("cannot stop")
+
+    monkeypatch.setattr(loaded.predictor, "stop", stop)
+    (await asyncio.wait_for(repository.lease(key("v2")), 5)).release()
+    await repository.close(5)
+
+
+async def test_who_waits_for_a_version_that_is_leaving_is_answered_at_the_end(
+    repository_of: MakeRepository,
+) -> None:
+    hold = threading.Event()
+
+    class Held(Squares):
+        def predict(self, inputs: Tensors) -> Tensors:
+            hold.wait(5)
+            return super().predict(inputs)
+
+    repository = repository_of(Held)
+    loaded = await repository.lease(key("v1"))
+    waiting = loaded.batcher.submit(lab_rows(1), 1, 10)
+    loaded.release()
+    unloading = asyncio.create_task(repository.unload(key("v1")))
+    await asyncio.sleep(0)
+    await repository.close(0.02)
+    with pytest.raises(NotReady, match="shutting down"):
+        await waiting
+    hold.set()
+    await asyncio.wait_for(unloading, 5)
 
 
 async def test_abandon_answers_who_waits_in_a_queue(repository_of: MakeRepository) -> None:
@@ -244,7 +319,7 @@ async def test_abandon_answers_who_waits_in_a_queue(repository_of: MakeRepositor
     with pytest.raises(NotReady, match="shutting down"):
         await waiting
     loaded.release()
-    await repository.close()
+    await repository.close(5)
 
 
 def lab_rows(*values: float) -> Any:
@@ -266,4 +341,4 @@ async def test_a_caller_that_leaves_in_the_very_turn_of_its_load_holds_no_lease(
     loaded = repository.in_memory(key("v1"))
     assert loaded is not None
     assert loaded.leases == 0
-    await repository.close()
+    await repository.close(5)

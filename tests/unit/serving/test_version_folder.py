@@ -142,6 +142,12 @@ def test_versions_are_found_at_three_depths(tmp_path: Path) -> None:
     assert titles(tmp_path / "models") == ["a/v1", "a/v2", "a/v10", "b/v1"]
 
 
+def test_a_folder_left_by_a_crash_is_no_version(tmp_path: Path) -> None:
+    lab.write_squares(tmp_path / "a" / "v1")
+    lab.write_squares(tmp_path / "a" / ".publishing-x1" / "v1", name="a")
+    assert [folder.title for folder in find_versions(tmp_path / "a")] == ["a/v1"]
+
+
 def test_nothing_to_serve_is_told(tmp_path: Path) -> None:
     with pytest.raises(VersionFolderError, match="none: no such folder"):
         find_versions(tmp_path / "none")

@@ -125,6 +125,24 @@ def test_a_slow_stream_holds_up_nobody_and_what_is_dropped_is_counted(
     assert sum(line.get("dropped_lines", 0) for line in written) == 20 - len(written)
 
 
+def test_an_end_does_not_wait_for_ever_for_a_reader_that_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logs, "QUEUE_BOUND", 3)
+    monkeypatch.setattr(logs, "CLOSE_SECONDS", 0.1)
+    stream = Slow()
+    writer = logs.LineWriter(stream)
+    for number in range(20):
+        writer.put({"event": number})
+    closing = threading.Thread(target=writer.close, daemon=True)
+    closing.start()
+    closing.join(5)
+    assert not closing.is_alive()
+    stream.open.set()
+    writer.close()
+    assert not writer._thread.is_alive()
+
+
 def test_a_stream_that_breaks_does_not_end_the_writer() -> None:
     stream = io.StringIO()
     writer = logs.LineWriter(stream)

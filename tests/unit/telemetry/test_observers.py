@@ -1,9 +1,14 @@
-"""The quick way into a histogram counts exactly as the library's own."""
+"""The quick ways into metrics count exactly as the library's own."""
 
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from trellis.telemetry.metrics import DURATION_BUCKETS
-from trellis.telemetry.observers import observer
+from trellis.telemetry.observers import adder, observer
 
 
 def test_counts_on_below_above_and_beyond_every_edge_as_the_library_does() -> None:
@@ -23,3 +28,34 @@ def test_counts_on_below_above_and_beyond_every_edge_as_the_library_does() -> No
         pages.append([line for line in page.splitlines() if "_created" not in line])
     assert pages[0] == pages[1]
     assert f'seconds_count{{who="me"}} {len(amounts)}.0' in pages[0]
+
+
+def test_counters_add_up() -> None:
+    registry = CollectorRegistry()
+    counter = Counter("things", "t", ["who"], registry=registry).labels("me")
+    add = adder(counter)
+    add(1)
+    counter.inc()
+    add(0.5)
+    assert registry.get_sample_value("things_total", {"who": "me"}) == 2.5
+
+
+_IN_A_WORKER = """
+from prometheus_client import Counter, Histogram
+from trellis.telemetry.exposition import metrics_page
+from trellis.telemetry.observers import adder, observer
+observer(Histogram("seconds", "s", ["who"], buckets=(1, 2)).labels("me"))(1.5)
+adder(Counter("things", "t", ["who"]).labels("me"))(2)
+print(metrics_page()[0].decode())
+"""
+
+
+def test_workers_count_on_the_page_they_share(tmp_path: Path) -> None:
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    for _ in range(2):
+        page = subprocess.run(
+            [sys.executable, "-c", _IN_A_WORKER], env=environment, check=True, capture_output=True
+        ).stdout.decode()
+    assert 'seconds_bucket{le="2.0",who="me"} 2.0' in page
+    assert 'seconds_sum{who="me"} 3.0' in page
+    assert 'things_total{who="me"} 4.0' in page

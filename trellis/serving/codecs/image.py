@@ -87,6 +87,7 @@ def _open_jpeg(data: bytes, size: tuple[int, int], limits: ImageLimits) -> tuple
     header = image_header.read_jpeg(data)
     _check_size(header.size, limits)
     image = JpegImagePlugin.JpegImageFile(io.BytesIO(_without(data, header.exif_segments)))
+    _check_same(image, header.size)
     # The decoder itself scales by a power of two, at a fraction of the cost of a full decode.
     image.draft("RGB", size[::-1] if header.orientation in _SIDEWAYS else size)
     return image, header.orientation
@@ -102,14 +103,18 @@ def _without(data: bytes, segments: tuple[tuple[int, int], ...]) -> bytes:
 
 
 def _open_png(data: bytes, _size: tuple[int, int], limits: ImageLimits) -> tuple[Image.Image, int]:
-    _check_size(image_header.read_png_size(data), limits)
+    size = image_header.read_png_size(data)
+    _check_size(size, limits)
     image = PngImagePlugin.PngImageFile(io.BytesIO(data))
+    _check_same(image, size)
     return image, image_header.exif_orientation(image.info.get("exif", b""))
 
 
 def _open_webp(data: bytes, _size: tuple[int, int], limits: ImageLimits) -> tuple[Image.Image, int]:
-    _check_size(image_header.read_webp_size(data), limits)
+    size = image_header.read_webp_size(data)
+    _check_size(size, limits)
     image = WebPImagePlugin.WebPImageFile(io.BytesIO(data))
+    _check_same(image, size)
     return image, image_header.exif_orientation(image.info.get("exif", b""))
 
 
@@ -129,6 +134,15 @@ def _check_size(size: tuple[int, int], limits: ImageLimits) -> None:
         raise TooLarge(
             f"the image is {width} x {height} = {width * height:,} pixels; "
             f"at most {limits.pixels:,} are accepted"
+        )
+
+
+def _check_same(image: Image.Image, size: tuple[int, int]) -> None:
+    """Pillow takes memory for what it has read itself, so it must have read what was checked."""
+    if image.size != size:
+        raise BrokenHeaderError(
+            f"its header can be read as {size[0]} x {size[1]} pixels "
+            f"and as {image.width} x {image.height}"
         )
 
 

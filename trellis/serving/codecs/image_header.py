@@ -21,6 +21,9 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _MOST_SEGMENTS = 1000
 #: Some encoders cut the pixels into chunks of 8 KiB, which makes thousands.
 _MOST_CHUNKS = 20_000
+#: Markers that stand alone: TEM, RST0 to RST7 and SOI, and 0, which is none. What follows is no
+#: length to one decoder and might be to another; before the picture no encoder writes them.
+_ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
 _CODE = re.compile(rb"[^\xff]")
 _APP1, _START_OF_SCAN, _END_OF_IMAGE = 0xE1, 0xDA, 0xD9
 
@@ -62,6 +65,8 @@ def read_jpeg(data: bytes) -> JpegHeader:
         marker = data[at + 1]
         if marker in (_START_OF_SCAN, _END_OF_IMAGE):
             break
+        if marker in _ALONE:
+            raise BrokenHeaderError(f"marker {marker:#04x} at byte {at} has no place in a header")
         (length,) = struct.unpack_from(">H", data, at + 2)
         end = at + 2 + length
         if length < 2 or end > len(data):
@@ -110,6 +115,8 @@ def _walk_png(data: bytes) -> None:
             return
         if at + 12 > len(data):
             raise BrokenHeaderError("it ends before its last chunk")
+        if data[at + 4 : at + 8] == b"IHDR" and at > 8:
+            raise BrokenHeaderError(f"it says its size again at byte {at}")
         (length,) = struct.unpack_from(">I", data, at)
         at += 12 + length
     raise BrokenHeaderError(f"it is cut into more than {_MOST_CHUNKS} chunks")

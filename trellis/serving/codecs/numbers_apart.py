@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 #: Smaller bodies are read as fast by the usual parser.
 LARGE = 16 * 1024
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Numbers:
 
 def parse(body: bytes | memoryview) -> dict[str, Any] | None:
     """The document with ``Numbers`` for the flat data of each input; ``None`` where it is not plain."""
+    if body[:3] == _BYTE_ORDER_MARK:  # passed over by one parser, refused by the other
+        return None
     try:
         document = simdjson.Parser().parse(body)
         found = _members(document, but="inputs")
@@ -80,10 +83,17 @@ def _plain(value: Any) -> Any:
     return value.as_list() if isinstance(value, simdjson.Array) else value
 
 
-def _lists(value: Any) -> int:
+def _lists(document: Any) -> int:
     """How many lists there are in a document, those of numbers set apart included."""
-    if isinstance(value, dict):
-        return sum(_lists(part) for part in value.values())
-    if isinstance(value, list):
-        return 1 + sum(_lists(part) for part in value)
-    return int(isinstance(value, Numbers))
+    found = 0
+    waiting = [document]  # not by recursion: parsers go deeper than Python does
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list):
+            found += 1
+            waiting += value
+        else:
+            found += isinstance(value, Numbers)
+    return found

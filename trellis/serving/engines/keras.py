@@ -10,7 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read once, when TensorFlow
 import keras
 import tensorflow as tf
 
-from trellis.serving.engines import EngineError
+from trellis.serving.engines import EngineError, read_artefact
 from trellis.serving.types import Tensors
 
 _SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -37,12 +37,13 @@ class KerasEngine:
         return {name: result.numpy() for name, result in zip(self._outputs, results, strict=True)}
 
 
-def open_engine(path: Path, threads: int) -> KerasEngine:
+def open_engine(path: Path, threads: int, sha256: str | None = None) -> KerasEngine:
     """Open a ``.keras`` or ``.h5`` file, whose layers may not bring code of their own.
 
     The model is traced once for any number of rows: ``predict`` would set up a data pipeline
     for each call, at a hundred times the cost of a small model. The thread count is the
-    process's, so the first model opened decides it. Raises ``EngineError``.
+    process's, so the first model opened decides it. Raises ``EngineError``, also where the file has another
+    hash than ``sha256``.
     """
     if path.suffix not in _SUFFIXES:
         raise EngineError(
@@ -55,6 +56,7 @@ def open_engine(path: Path, threads: int) -> KerasEngine:
         raise EngineError(
             f"{path.name} is not a model that Keras loads in safe mode: {error}"
         ) from error
+    read_artefact(path, sha256)  # afterwards: Keras opens a file by its path only
     if not getattr(model, "inputs", None):
         raise EngineError(f"{path.name} does not say which inputs it takes: build it before saving")
     signature = [tf.TensorSpec([None, *spec.shape[1:]], spec.dtype) for spec in model.inputs]

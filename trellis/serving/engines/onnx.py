@@ -4,7 +4,7 @@ from pathlib import Path
 
 import onnxruntime
 
-from trellis.serving.engines import EngineError
+from trellis.serving.engines import EngineError, read_artefact
 from trellis.serving.types import Tensors
 
 _PREFERRED = ("CUDAExecutionProvider", "CPUExecutionProvider")
@@ -30,11 +30,13 @@ class OnnxEngine:
         return dict(zip(self._outputs, self._session.run(None, feed), strict=True))
 
 
-def open_engine(path: Path, threads: int) -> OnnxEngine:
+def open_engine(path: Path, threads: int, sha256: str | None = None) -> OnnxEngine:
     """Open an ``.onnx`` file with ``threads`` threads inside an operator.
 
-    Raises ``EngineError`` where the file is not a model that this runtime can run.
+    Raises ``EngineError`` where the file has another hash than ``sha256`` or is not a model that
+    this runtime can run.
     """
+    content = read_artefact(path, sha256)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -44,7 +46,7 @@ def open_engine(path: Path, threads: int) -> OnnxEngine:
     available = set(onnxruntime.get_available_providers())
     try:
         session = onnxruntime.InferenceSession(
-            path.read_bytes(), options, providers=[name for name in _PREFERRED if name in available]
+            content, options, providers=[name for name in _PREFERRED if name in available]
         )
     except Exception as error:  # its exceptions share no public base
         raise EngineError(

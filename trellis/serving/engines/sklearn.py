@@ -1,5 +1,6 @@
 """scikit-learn models from ``skops`` files, which cannot run code when they are loaded."""
 
+import io
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import sklearn
 import skops.io
 from skops.io.exceptions import UntrustedTypesFoundException
 
-from trellis.serving.engines import EngineError
+from trellis.serving.engines import EngineError, read_artefact
 from trellis.serving.engines.tree_check import UnsafeEstimatorError, check_estimator
 from trellis.serving.types import Tensors
 
@@ -41,27 +42,31 @@ class SklearnEngine:
         return {name: np.asarray(result, dtype=np.float32)}
 
 
-def open_engine(path: Path, _threads: int) -> SklearnEngine:
-    """Open a ``.skops`` file; raises ``EngineError`` for a pickle, unknown types or a bad tree."""
-    if not zipfile.is_zipfile(path):
+def open_engine(path: Path, _threads: int, sha256: str | None = None) -> SklearnEngine:
+    """Open a ``.skops`` file.
+
+    Raises ``EngineError`` for another hash than ``sha256``, a pickle, unknown types or a bad tree.
+    """
+    return SklearnEngine(_single_threaded(load_checked(path, sha256)))
+
+
+def load_checked(path: Path, sha256: str | None = None) -> Any:
+    """The estimator in a skops file, all of whose types are trusted and whose trees are sound.
+
+    Raises ``EngineError``.
+    """
+    content = read_artefact(path, sha256)
+    if not zipfile.is_zipfile(io.BytesIO(content)):
         raise EngineError(
             f"{path.name} is not a skops file. A pickle or joblib file runs code when it is loaded and is "
             f"refused; convert it, if you trust where it comes from, with: "
             f"trellis models convert {path.name} {path.stem}.skops"
         )
-    return SklearnEngine(_single_threaded(load_checked(path)))
-
-
-def load_checked(path: Path) -> Any:
-    """The estimator in a skops file, all of whose types are trusted and whose trees are sound.
-
-    Raises ``EngineError``.
-    """
     try:
-        loaded = skops.io.load(path, trusted=list(TRUSTED))
+        loaded = skops.io.loads(content, trusted=list(TRUSTED))
         check_estimator(loaded)
     except UntrustedTypesFoundException as error:
-        found = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
+        found = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
         raise EngineError(
             f"{path.name} holds types that are not trusted: {', '.join(found)}; expected scikit-learn's own "
             "estimators, numpy arrays and plain values"

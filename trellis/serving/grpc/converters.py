@@ -60,7 +60,8 @@ def output_plan(request: pb.ModelInferRequest, specs: dict[str, TensorSpec]) -> 
         if name not in specs:
             raise DoesNotFit(f"unknown output {name!r:.70}, expected one of {list(specs)}")
     if len(set(names)) != len(names):
-        raise DoesNotFit(f"outputs repeat: {names}")
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DoesNotFit(f"output {twice!r} is asked for {names.count(twice)} times, expected once")
     raw = bool(request.raw_input_contents) or any(specs[name].datatype == "FP16" for name in names)
     return OutputPlan(tuple(names), frozenset(names) if raw else frozenset())
 

@@ -27,11 +27,13 @@ class GrpcServer:
         self, servicer: InferenceServicer, settings: ServingSettings, *, shared: bool
     ) -> None:
         self._server = grpc.aio.server(
+            # A message is in memory before the servicer can refuse it; health takes its share.
+            maximum_concurrent_rpcs=2 * settings.max_inflight_requests + 64,
             options=[
                 ("grpc.max_receive_message_length", settings.max_body_bytes),
                 ("grpc.max_send_message_length", settings.grpc_max_send_message_length),
                 ("grpc.so_reuseport", int(shared)),
-            ]
+            ],
         )
         methods = {method.name: _handler(method, servicer) for method in _DESCRIPTOR.methods}
         self._server.add_generic_rpc_handlers(

@@ -1,5 +1,6 @@
 """``inference.GRPCInferenceService`` of the Open Inference Protocol, with KServe's messages."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any, TypeVar
@@ -9,7 +10,7 @@ from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from kserve.protocol.grpc import grpc_predict_v2_pb2_grpc as services
 
 from trellis.serving.dataplane import DataPlane
-from trellis.serving.errors import Fault, NotReady, ServingError
+from trellis.serving.errors import DeadlineExceeded, Fault, NotReady, ServingError
 from trellis.serving.grpc import converters
 from trellis.serving.loaded import LoadedVersion
 from trellis.serving.observed import ObservedAnswers
@@ -19,6 +20,9 @@ from trellis.telemetry.request_ids import take_or_make_request_id
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Answer = TypeVar("Answer")
+
+#: Characters of an error's sentence; gRPC refuses metadata over 8 KiB and would lose the code.
+_LONGEST_MESSAGE = 1000
 
 
 class InferenceServicer(services.GRPCInferenceServiceServicer):  # type: ignore[misc]  # kserve ships no types
@@ -51,7 +55,8 @@ class InferenceServicer(services.GRPCInferenceServiceServicer):  # type: ignore[
         loaded: LoadedVersion | None = None
         status = 200
         try:
-            admission.enter()
+            size = request.ByteSize()
+            admission.enter(size)
             try:
                 loaded = await self._dataplane.lease(
                     request.model_name,
@@ -61,12 +66,12 @@ class InferenceServicer(services.GRPCInferenceServiceServicer):  # type: ignore[
                     else False,
                 )
                 plan = converters.output_plan(request, loaded.outputs)
-                outputs = await self._compute(request, loaded, context.time_remaining())
+                outputs = await self._compute(request, loaded, size, context.time_remaining())
                 began = perf_counter()
                 answer = converters.response(outputs, plan, loaded, request.id or request_id)
                 loaded.observed.encoded(perf_counter() - began)
             finally:
-                admission.leave()
+                admission.leave(size)
             context.set_trailing_metadata(
                 (
                     ("x-request-id", request_id),
@@ -75,6 +80,10 @@ class InferenceServicer(services.GRPCInferenceServiceServicer):  # type: ignore[
                 )
             )
             return answer
+        except asyncio.CancelledError:
+            # The caller went away, or its deadline won the race against ours.
+            status = DeadlineExceeded.status if (context.time_remaining() or 1) <= 0 else 499
+            raise
         except ServingError as error:
             status = error.status
             await _abort(context, error, request_id)
@@ -162,14 +171,18 @@ class InferenceServicer(services.GRPCInferenceServiceServicer):  # type: ignore[
         return pb.RepositoryModelUnloadResponse(model_name=request.model_name, isUnloaded=True)
 
     async def _compute(
-        self, request: pb.ModelInferRequest, loaded: LoadedVersion, remaining: float | None
+        self,
+        request: pb.ModelInferRequest,
+        loaded: LoadedVersion,
+        size: int,
+        remaining: float | None,
     ) -> Any:
         loaded.observed.inflight.inc()
         try:
             return await self._dataplane.compute(
                 loaded,
                 lambda version: converters.tensors(request, version.inputs, self._max_request_rows),
-                request.ByteSize(),
+                size,
                 remaining,
             )
         finally:
@@ -190,4 +203,4 @@ async def _abort(context: Context, error: ServingError, request_id: str) -> None
             "request failed", request_id=request_id, exc_info=error.__cause__ or error
         )
     trailing = (("x-request-id", request_id),) if request_id else ()
-    await context.abort(grpc.StatusCode[error.grpc_code], str(error), trailing)
+    await context.abort(grpc.StatusCode[error.grpc_code], str(error)[:_LONGEST_MESSAGE], trailing)

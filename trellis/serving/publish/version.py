@@ -19,7 +19,7 @@ from trellis.serving.publish.export import ExportError, export_onnx
 from trellis.serving.publish.held_out import HeldOut
 from trellis.serving.publish.measures import metrics, reference
 from trellis.serving.types import Tensors
-from trellis.serving.version_folder import sha256_of
+from trellis.serving.version_folder import VersionFolder, VersionFolderError, sha256_of
 from trellis.telemetry.logs import get_logger
 
 #: The engine that loads an artefact, by the file's suffix.
@@ -49,7 +49,9 @@ def publish(
     tolerance: float = 1e-4,
     packages: tuple[str, ...] = ("predictors",),
 ) -> ModelYaml:
-    """Write ``destination``, replacing what was there, and return its ``model.yaml``.
+    """Write ``destination`` and return its ``model.yaml``.
+
+    An older folder of the same model and version is replaced; it goes when the new one stands.
 
     Parameters: ``artefact``, what the training saved (``None`` for a class that computes by
     itself); ``files``, more that the predictor reads; ``examples``, titles and wire tensors
@@ -57,9 +59,12 @@ def publish(
     any probability at which an ONNX export is kept and preferred; ``packages``, where the
     predictor class may come from.
 
-    Raises ``PublishError`` for an artefact of no known kind, ``WrongLabelsError``, and what opening the version or
-    answering a held-out row raises.
+    Raises ``PublishError`` for an artefact of no known kind or a ``destination`` that holds
+    anything else, ``WrongLabelsError``, and what opening the version or answering a held-out row
+    raises.
     """
+    destination = destination.resolve()
+    _check_replaceable(destination, description)
     engine = None if artefact is None else engine_of(artefact)
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".publishing-", dir=destination.parent) as temporary:
@@ -91,10 +96,39 @@ def publish(
             metrics={**description.metrics, **metrics(outputs, held_out.truth, description.labels)},
             reference=reference(held_out, outputs, description.labels, columns),
         )
-        if destination.exists():
-            shutil.rmtree(destination)
-        folder.rename(destination)
+        _check_replaceable(destination, description)
+        _replace(destination, folder, aside=Path(f"{temporary}-replaced"))
     return written
+
+
+def _check_replaceable(destination: Path, description: Description) -> None:
+    """Raise ``PublishError`` unless there is nothing to lose: a folder is replaced whole."""
+    if not destination.exists() or (destination.is_dir() and not any(destination.iterdir())):
+        return
+    wanted = f"{description.name}/{description.version}"
+    try:
+        found = VersionFolder.read(destination).title
+    except VersionFolderError as error:
+        found = f"something else ({error})"
+    if found != wanted:
+        raise PublishError(
+            f"{destination.name} holds {found}, expected an older {wanted} or nothing: "
+            f"name a folder of its own, as {wanted}"
+        )
+
+
+def _replace(destination: Path, folder: Path, aside: Path) -> None:
+    """Put ``folder`` at ``destination``; until it stands, what was there is kept ``aside``."""
+    if not destination.exists():
+        folder.rename(destination)
+        return
+    destination.rename(aside)
+    try:
+        folder.rename(destination)
+    except BaseException:
+        aside.rename(destination)
+        raise
+    shutil.rmtree(aside)
 
 
 def engine_of(artefact: Path) -> EngineName:

@@ -22,6 +22,9 @@ from trellis.serving.rest.routes import QuietRoutes
 from trellis.telemetry.exposition import metrics_page
 from trellis.telemetry.logs import get_logger
 
+#: Bytes of a body that only says which version is meant; nothing counts how many are in memory.
+_MOST_OPTIONS = 64 * 1024
+
 
 class RestApp:
     """Dispatches by path; ``kserve_app`` answers what is not ours."""
@@ -154,7 +157,7 @@ def _version(request: Request) -> str | None:
 
 
 async def _options(request: Request) -> dict[str, Any]:
-    body = await request.body()
+    body = await request.body(_MOST_OPTIONS)
     return v2_json.load_object(body) if body else {}
 
 

@@ -15,6 +15,7 @@ from trellis.serving.errors import (
     MethodNotAllowed,
     ServingError,
     TooLarge,
+    WrongMediaType,
 )
 from trellis.serving.rest.whole import Exchange, exchange_of
 from trellis.telemetry.request_ids import take_or_make_request_id
@@ -90,28 +91,44 @@ class Request:
         values = self._query.get(name)
         return values[-1] if values else None
 
+    def gone(self) -> bool:
+        """Whether the caller has closed the connection, as far as is known."""
+        return self.exchange is not None and self.exchange.gone
+
     @property
     def content_type(self) -> bytes:
         """Media type in lower case, without parameters."""
         return self.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
 
-    async def body(self) -> bytes:
-        """The whole body; raises ``BodyTooLarge``, ``BodyTooLate``, ``ClientGone``."""
-        most = self._limits.bytes
+    async def body(self, most: int | None = None) -> bytes:
+        """The whole body, of at most ``most`` bytes where the limits allow more.
+
+        Raises ``BodyTooLarge``, ``BodyTooLate``, ``ClientGone``, and ``WrongMediaType`` for one
+        that is compressed.
+        """
+        most = self._limits.bytes if most is None else min(most, self._limits.bytes)
         declared = self.headers.get(b"content-length")
         if declared is not None and declared.isdigit() and int(declared) > most:
             if b"expect" not in self.headers:  # else the caller has not begun to send
                 await self._discard()
             raise BodyTooLarge(f"the body has {int(declared)} bytes, at most {most} are taken")
         if self.exchange is not None and (whole := self.exchange.body()) is not None:
-            return _within(whole, most)
-        try:
-            async with asyncio.timeout(self._limits.seconds):
-                return await self._read(most)
-        except TimeoutError:
-            raise BodyTooLate(
-                f"the body was not whole within the deadline of {self._limits.seconds:g} s"
-            ) from None
+            body = _within(whole, most)
+        else:
+            try:
+                async with asyncio.timeout(self._limits.seconds):
+                    body = await self._read(most)
+            except TimeoutError:
+                raise BodyTooLate(
+                    f"the body was not whole within the deadline of {self._limits.seconds:g} s"
+                ) from None
+        coding = self.headers.get(b"content-encoding")
+        if coding is not None and coding.strip().lower() not in (b"", b"identity"):
+            raise WrongMediaType(
+                f"header 'content-encoding' is {coding.decode('latin-1')!r:.70}, "
+                "expected none or identity: a compressed body is not taken"
+            )
+        return body
 
     async def _read(self, most: int) -> bytes:
         message = await self._receive()

@@ -10,7 +10,14 @@ from trellis.contracts.tensors import TensorSpec
 from trellis.serving import signature
 from trellis.serving.codecs import multipart, v1, v2_json
 from trellis.serving.dataplane import DataPlane, Reader
-from trellis.serving.errors import DoesNotFit, Fault, NotReady, ServingError, WrongMediaType
+from trellis.serving.errors import (
+    CallerGone,
+    DoesNotFit,
+    Fault,
+    NotReady,
+    ServingError,
+    WrongMediaType,
+)
 from trellis.serving.loaded import LoadedVersion
 from trellis.serving.observed import ObservedAnswers
 from trellis.serving.rest.http import (
@@ -71,21 +78,18 @@ class InferRoutes:
         loaded: LoadedVersion | None = None
         status = 200
         try:
-            admission.enter()
+            body = await self._body(request)
+            admission.enter(len(body))
             try:
-                body = await request.body()
                 call = _v2_call(request, body) if protocol == "v2" else _v1_call(request, body)
                 loaded = await self._dataplane.lease(
                     model,
-                    version
-                    or request.query("model_version")
-                    or _header_version(request)
-                    or call.version,
+                    _chosen(request, version, call),
                     fallback=call.fallback or truth(request.query("fallback"), "fallback"),
                 )
-                answer = await self._answer(call, loaded, len(body))
+                answer = await self._answer(request, call, loaded, len(body))
             finally:
-                admission.leave()
+                admission.leave(len(body))
             seconds = perf_counter() - started
             timing = (b"server-timing", b"total;dur=%.2f" % (seconds * 1000))
             extra = (*loaded.headers, timing, *answer.extra)
@@ -101,8 +105,8 @@ class InferRoutes:
                 extra,
                 request.exchange,
             )
-        except ClientGone:
-            status = 499
+        except (ClientGone, CallerGone):
+            status = CallerGone.status
         except ServingError as error:
             status = error.status
             if isinstance(error, Fault):
@@ -140,13 +144,21 @@ class InferRoutes:
                     milliseconds=round((perf_counter() - started) * 1000, 2),
                 )
 
-    async def _answer(self, call: "_Call", loaded: LoadedVersion, size: int) -> _Answer:
+    async def _body(self, request: Request) -> bytes:
+        if request.exchange is not None and request.exchange.arrived:
+            return await request.body()
+        with self._dataplane.admission.arriving():
+            return await request.body()
+
+    async def _answer(
+        self, request: Request, call: "_Call", loaded: LoadedVersion, size: int
+    ) -> _Answer:
         observed = loaded.observed
         observed.inflight.inc()
         try:
             plan = call.plan(loaded)
             outputs = await self._dataplane.compute(
-                loaded, call.reader(self._bounds.max_request_rows), size
+                loaded, call.reader(self._bounds.max_request_rows), size, gone=request.gone
             )
             began = perf_counter()
             answer = call.encode(loaded, outputs, plan)
@@ -278,3 +290,10 @@ def _v1_call(request: Request, body: bytes) -> _Call:
 def _header_version(request: Request) -> str | None:
     given = request.headers.get(b"x-model-version")
     return given.decode("latin-1") if given else None
+
+
+def _chosen(request: Request, in_path: str | None, call: _Call) -> str | None:
+    """The version asked for: by path, query, header or body, in this order."""
+    if in_path is not None:
+        return in_path
+    return request.query("model_version") or _header_version(request) or call.version

@@ -4,16 +4,20 @@ from typing import Any
 
 from trellis import __version__
 from trellis.serving.dataplane import DataPlane
-from trellis.serving.errors import NotFound, NotReady
+from trellis.serving.errors import MethodNotAllowed, NotFound, NotReady
 from trellis.serving.repository import Repository
 
 EXTENSIONS = ["binary_tensor_data", "model_repository"]
 
 
 class QuietRoutes:
-    """Each returns the document of its answer or raises a ``ServingError``."""
+    """Each returns the document of its answer or raises a ``ServingError``.
 
-    def __init__(self, dataplane: DataPlane) -> None:
+    ``alone`` is false in one of several workers, which cannot load or unload for the others.
+    """
+
+    def __init__(self, dataplane: DataPlane, *, alone: bool = True) -> None:
+        self._alone = alone
         self._dataplane = dataplane
         self._repository: Repository = dataplane.repository
 
@@ -32,7 +36,10 @@ class QuietRoutes:
         return {"live": True}
 
     def ready(self) -> dict[str, Any]:
-        """Every model's default version answers; raises ``NotReady``."""
+        """The process takes requests: what it loads at the start has been tried, and some of it loaded.
+
+        Whether one model answers, its own ``ready`` says. Raises ``NotReady``.
+        """
         self.health()
         return {"ready": True}
 
@@ -73,7 +80,7 @@ class QuietRoutes:
         return rows
 
     async def load(self, model: str, version: str | None) -> dict[str, Any]:
-        """Load one version, or all of the model's; raises ``NotFound``, ``NotReady``."""
+        """Load one version, or all of the model's; raises ``NotFound``, ``NotReady``, ``MethodNotAllowed``."""
         for key in self._keys(model, version):
             await self._repository.load(key)
         return {"name": model, "load": True}
@@ -85,6 +92,10 @@ class QuietRoutes:
         return {"name": model, "unload": True}
 
     def _keys(self, model: str, version: str | None) -> list[tuple[str, str]]:
+        if not self._alone:
+            raise MethodNotAllowed(
+                "versions are not loaded or unloaded by request where several workers serve", ""
+            )
         known = self._repository.versions(model)
         if version is not None and version not in known:
             raise NotFound(f"unknown version {version!r:.70} of model {model!r}; known: {known}")

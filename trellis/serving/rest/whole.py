@@ -6,7 +6,9 @@ and two packets for a small answer. ``WholeProtocol`` gives our routes the excha
 
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from trellis.telemetry.plain_http import PlainHttpProtocol
 
 #: Where a scope's ``extensions`` hold its ``Exchange``.
 EXTENSION = "trellis.exchange"
@@ -27,6 +29,16 @@ class Exchange:
             return None
         body, cycle.body = bytes(cycle.body), bytearray()
         return body
+
+    @property
+    def arrived(self) -> bool:
+        """Whether all of the body is here."""
+        return not self._cycle.more_body
+
+    @property
+    def gone(self) -> bool:
+        """Whether the caller has closed the connection."""
+        return bool(self._cycle.disconnected)
 
     def answer(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
         """Write the whole answer; False where it has to take the usual way.
@@ -54,7 +66,7 @@ class Exchange:
         return True
 
 
-class WholeProtocol(HttpToolsProtocol):
+class WholeProtocol(PlainHttpProtocol):
     """uvicorn's protocol, with an ``Exchange`` in each scope."""
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from trellis.serving.codecs import image_header
 from trellis.serving.codecs.image import ImageLimits, decode_image
 from trellis.serving.errors import BadRequest, TooLarge, WrongMediaType
 
@@ -186,6 +187,42 @@ def test_nothing_at_all_is_a_bad_request() -> None:
 
 def test_a_png_named_jpeg_is_read_as_what_it_is() -> None:
     assert decode_image(encoded(quarters(), "PNG"), width=8, height=8).shape == (8, 8, 3)
+
+
+def test_a_png_may_not_say_its_size_twice() -> None:
+    """The last one counts for the decoder; 9000 x 9000 pixels would be 81 MB."""
+    small, large = (encoded(Image.new("1", (side, side)), "PNG") for side in (1, 9000))
+    with pytest.raises(BadRequest, match="says its size again"):
+        decode_image(small[:33] + large[8:], width=4, height=4)
+
+
+@pytest.mark.parametrize(
+    "marker", [b"\xff\xd0", b"\xff\xd7", b"\xff\x01", b"\xff\x00", b"\xff\xd8"]
+)
+def test_a_jpeg_may_not_hide_its_size_behind_a_marker_without_a_length(marker: bytes) -> None:
+    """To one reader a size follows the marker, to another it is skipped as the marker's data."""
+    small, large = (encoded(Image.new("L", (side, side)), "JPEG") for side in (8, 64))
+    start_of_scan = large.index(b"\xff\xda")
+    hidden = large[2:start_of_scan] + b"\xff\xfe"
+    shown = small[2 : small.index(b"\xff\xda")] + b"\xff\xda\x00\x02"
+    length = (len(shown) + 2).to_bytes(2, "big")
+    skipped = (len(hidden) + 4).to_bytes(2, "big")
+    data = b"\xff\xd8" + marker + skipped + hidden + length + shown + large[start_of_scan:]
+    with pytest.raises(BadRequest, match="has no place in a header"):
+        decode_image(data, width=4, height=4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reader"),
+    [("JPEG", "read_jpeg"), ("PNG", "read_png_size"), ("WEBP", "read_webp_size")],
+)
+def test_what_pillow_reads_otherwise_is_not_decoded(
+    kind: str, reader: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = getattr(image_header, reader)(encoded(quarters(16, 8), kind))
+    monkeypatch.setattr(image_header, reader, lambda _data: other)
+    with pytest.raises(BadRequest, match="as 16 x 8 pixels and as 64 x 48"):
+        decode_image(encoded(quarters(), kind), width=4, height=4)
 
 
 def test_many_tiny_segments_are_refused_quickly() -> None:

@@ -37,6 +37,8 @@ def numbers(first: object = 0.5, at: int = 0) -> list[Any]:
 
 NESTED = [numbers()[:3000], numbers()[3000:]]
 RAW = body(numbers())
+#: Pairs of a list and an object, within what the parsers take.
+DEEP = RAW[:-1] + b',"parameters":{"a":' + b'[{"a":' * 450 + b"0" + b"}]" * 450 + b"}}"
 
 BODIES: dict[str, tuple[bytes, str, tuple[int, ...]]] = {
     "floats": (RAW, "FP32", (-1,)),
@@ -70,6 +72,8 @@ BODIES: dict[str, tuple[bytes, str, tuple[int, ...]]] = {
     "NaN": (RAW.replace(b"0.5", b"NaN", 1), "FP32", (-1,)),
     "cut off": (RAW[:-40], "FP32", (-1,)),
     "not UTF-8": (RAW.replace(b'"x"', b'"\xff"'), "FP32", (-1,)),
+    "parameters 900 deep": (DEEP, "FP32", (-1,)),
+    "a byte order mark": (b"\xef\xbb\xbf" + RAW, "FP32", (-1,)),
     "a list": (b"[" + RAW + b"]", "FP32", (-1,)),
     "no inputs": (orjson.dumps({"pad": " " * LARGE}), "FP32", (-1,)),
     "inputs no list": (orjson.dumps({"inputs": {"pad": " " * LARGE}}), "FP32", (-1,)),
@@ -85,6 +89,10 @@ def test_reads_as_the_usual_parser_does(name: str, monkeypatch: pytest.MonkeyPat
     apart = read(raw, datatype, shape)
     monkeypatch.setattr(numbers_apart, "LARGE", len(raw) + 1)
     assert apart == read(raw, datatype, shape)
+
+
+def test_a_deep_document_is_read_where_the_usual_parser_reads_it() -> None:
+    assert isinstance(read(DEEP)[0], str)
 
 
 def test_plain_numbers_become_no_list() -> None:

@@ -184,6 +184,52 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
     assert (tmp_path / "v1" / "model.yaml").read_bytes() == before
 
 
+@pytest.mark.parametrize("other", ["a folder of models", "another version", "a file"])
+def test_what_is_no_older_form_of_the_version_is_never_replaced(other: str, tmp_path: Path) -> None:
+    file = artefact(tmp_path, LogisticRegression())
+    destination = tmp_path / "models"
+    if other == "a file":
+        destination.write_text("precious")
+    elif other == "a folder of models":
+        (destination / "mine").mkdir(parents=True)
+    else:
+        second = DESCRIPTION.model_copy(update={"version": "v2"})
+        publish(destination, second, file, HELD_OUT)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(
+        PublishError, match=r"models holds .*, expected an older sums/v1 or nothing"
+    ):
+        publish(destination, DESCRIPTION, file, HELD_OUT)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_empty_folder_is_published_into(tmp_path: Path) -> None:
+    (tmp_path / "v1").mkdir()
+    publish(tmp_path / "v1", DESCRIPTION, artefact(tmp_path, LogisticRegression()), HELD_OUT)
+    VersionFolder.open(tmp_path / "v1")
+
+
+def test_a_failure_at_the_last_step_brings_back_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = artefact(tmp_path, LogisticRegression())
+    publish(tmp_path / "v1", DESCRIPTION, file, HELD_OUT)
+    (tmp_path / "v1" / "of the old one").touch()
+    rename = Path.rename
+
+    def no_room_for_the_new_one(self: Path, target: Path) -> Path:
+        if (target, self.name) == (tmp_path / "v1", "v1"):
+            raise OSError("no room")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", no_room_for_the_new_one)
+    with pytest.raises(OSError, match="no room"):
+        publish(tmp_path / "v1", DESCRIPTION, file, HELD_OUT)
+    assert (tmp_path / "v1" / "of the old one").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["trained.skops", "v1"]
+    VersionFolder.open(tmp_path / "v1")
+
+
 @pytest.mark.parametrize("name", ["old.joblib", "old.pkl", "old.pickle"])
 def test_a_pickle_is_refused_with_the_way_out(name: str, tmp_path: Path) -> None:
     with pytest.raises(PublishError, match=f"trellis models convert {name} old.skops"):

@@ -6,7 +6,13 @@ from typing import Any
 import orjson
 import pytest
 
-from trellis.serving.errors import BadRequest, MethodNotAllowed, NotFound, Overloaded
+from trellis.serving.errors import (
+    BadRequest,
+    MethodNotAllowed,
+    NotFound,
+    Overloaded,
+    WrongMediaType,
+)
 from trellis.serving.rest.http import (
     BodyLimits,
     BodyTooLarge,
@@ -77,6 +83,26 @@ async def test_a_body_over_the_limit(
 ) -> None:
     with pytest.raises(BodyTooLarge, match=words):
         await request(*messages, **headers).body()
+
+
+async def test_a_body_over_what_its_reader_takes() -> None:
+    with pytest.raises(BodyTooLarge, match="the body has 6 bytes, at most 5"):
+        await request(chunk(b"x" * 6)).body(5)
+    with pytest.raises(BodyTooLarge, match="the body has 11 bytes, at most 10"):
+        await request(chunk(b"x" * 11)).body(500)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "GZIP", "gzip, identity"])
+async def test_a_compressed_body_is_read_and_refused_by_name(coding: str) -> None:
+    compressed = request(chunk(b"\x1f\x8b", more=True), chunk(b"abc"), content_encoding=coding)
+    with pytest.raises(WrongMediaType, match=f"header 'content-encoding' is '{coding}', expected"):
+        await compressed.body()
+    assert compressed._receive.left == []  # type: ignore[attr-defined]  # our own Messages
+
+
+@pytest.mark.parametrize("coding", ["identity", " Identity ", ""])
+async def test_a_body_that_is_said_to_be_as_it_is(coding: str) -> None:
+    assert await request(chunk(b"abc"), content_encoding=coding).body() == b"abc"
 
 
 async def test_what_is_told_to_be_too_large_is_thrown_away_unless_it_was_not_sent() -> None:
