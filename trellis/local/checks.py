@@ -7,42 +7,17 @@ import yaml
 from pydantic import ValidationError
 
 from trellis.contracts.model_yaml import ModelYaml
-from trellis.local.command import is_ours
+from trellis.local.command import is_ours, model_folder
 from trellis.local.findings import Finding, Severity
+from trellis.local.honoured import MODE, not_honoured, note
 from trellis.local.inference_service import PREDICTOR, InferenceService
-from trellis.local.storage import BadUri, OnlyInCluster, resolve, version_folder_problem
+from trellis.local.storage import BadUri, OnlyInCluster, version_folder_problem, versions_in
 from trellis.local.yaml_lines import FieldPath, dotted
 
-MODE = "serving.kserve.io/deploymentMode"
 #: "RawDeployment" is the older name of "Standard".
 _NO_KNATIVE = {"Standard", "RawDeployment"}
 #: The serving runtime of manifests that our own server runs.
 RUNTIME = "trellis"
-
-#: Fields of spec.predictor that a cluster honours and one machine does not.
-_PREDICTOR_NOTES = {
-    "maxReplicas": "one process a revision runs here",
-    "scaleTarget": "nothing scales here",
-    "scaleMetric": "nothing scales here",
-    "autoScaling": "nothing scales here",
-    "containerConcurrency": "the predictor's own limits hold here (--max_inflight_requests)",
-    "timeout": "the predictor's own deadline holds here (--request_timeout)",
-    "batcher": "the predictor batches by itself",
-    "logger": "payloads are not sent anywhere here",
-    "nodeSelector": "there is one machine",
-    "tolerations": "there is one machine",
-    "affinity": "there is one machine",
-    "initContainers": "they do not run here",
-    "volumes": "nothing is mounted here",
-    "serviceAccountName": "there are no service accounts here",
-}
-_CONTAINER_NOTES = {
-    "envFrom": "ConfigMaps and Secrets are not read here",
-    "volumeMounts": "nothing is mounted here",
-    "image": "the installed Trellis runs in its place",
-    "livenessProbe": "a process is restarted when it dies",
-    "readinessProbe": "/health is asked",
-}
 
 
 def check(service: InferenceService, models: Path) -> list[Finding]:
@@ -52,7 +27,7 @@ def check(service: InferenceService, models: Path) -> list[Finding]:
         *_other_components(service),
         *_storage(service, models),
         *_runtime(service),
-        *_not_honoured(service),
+        *not_honoured(service),
     ]
 
 
@@ -95,45 +70,71 @@ def _other_components(service: InferenceService) -> Iterator[Finding]:
 def _storage(service: InferenceService, models: Path) -> Iterator[Finding]:
     path = _storage_path(service)
     uri = service.template.storage_uri
-    if uri is None:
-        if service.main[-1] == "model":
-            problem = "names a storage secret, which is not read here"
-            remedy = "use storageUri: pvc://models/..."
-            yield _finding(
-                service, Severity.CLUSTER_ONLY, (*service.main, "storage"), problem, remedy
-            )
+    if uri is None and service.main[-1] == "model":
+        problem = "names a storage secret, which is not read here"
+        remedy = "use storageUri: pvc://models/..."
+        yield _finding(service, Severity.CLUSTER_ONLY, (*service.main, "storage"), problem, remedy)
+        return
+    if uri is None and not is_ours(service.template.command):  # `_runtime` has more to say
         return
     try:
-        folder = resolve(uri, models)
+        folder = model_folder(service.template, models)
     except BadUri as error:
-        yield _finding(service, Severity.ERROR, path, str(error))
+        remedy = "write for example pvc://models/tomato/v2"
+        yield _finding(service, Severity.ERROR, path, str(error), remedy)
         return
     except OnlyInCluster as error:
         remedy = "copy the version to the models folder and use pvc://models/..."
         yield _finding(service, Severity.CLUSTER_ONLY, path, str(error), remedy)
         return
-    missing = version_folder_problem(folder)
-    if missing:
-        remedy = f"{uri!r} is {folder} here; --models says where the claim's folder is"
+    if folder is None:
+        problem = "names no folder to serve"
+        remedy = "add to env: name: STORAGE_URI, value: pvc://models/..."
+        # A volume may bring one, in a cluster.
+        mounted = service.at((*service.main, "volumeMounts"))
+        severity = Severity.CLUSTER_ONLY if mounted else Severity.ERROR
+        yield _finding(service, severity, service.main, problem, remedy)
+        return
+    yield from _folder(service, path, folder)
+
+
+def _folder(service: InferenceService, path: FieldPath, folder: Path) -> Iterator[Finding]:
+    uri = service.template.storage_uri
+    if missing := version_folder_problem(folder):
+        remedy = (
+            f"{uri!r} is {folder} here; --models says where the claim's folder is"
+            if uri
+            else "add to env: name: STORAGE_URI, value: pvc://models/..."
+        )
         yield _finding(service, Severity.ERROR, path, missing, remedy)
-    elif unreadable := _unreadable(folder):
-        yield _finding(service, Severity.ERROR, path, unreadable, "publish the version anew")
+        return
+    if versions := versions_in(folder):
+        problem = f"{folder} is a model's folder with {', '.join(versions)}; a revision is one"
+        remedy = f"name a version: {(uri or str(folder)).rstrip('/')}/{versions[-1]}"
+        yield _finding(service, Severity.ERROR, path, problem, remedy)
+        return
+    described = _model_yaml(folder)
+    if isinstance(described, str):
+        yield _finding(service, Severity.ERROR, path, described, "publish the version anew")
+    elif described.name != service.name:
+        problem = f"is a version of the model {described.name!r}, served as {service.name!r}"
+        yield note(service, path, problem)
 
 
-def _unreadable(folder: Path) -> str | None:
-    """Why the folder's model.yaml is none; hashes are left to the predictor, which loads it."""
+def _model_yaml(folder: Path) -> ModelYaml | str:
+    """The folder's model.yaml, or why it is none; hashes are left to the predictor, which loads
+    the version.
+    """
     file = folder / "model.yaml"
-    if not file.is_file():  # a model's folder, with versions below
-        return None
     try:
-        ModelYaml.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        return ModelYaml.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         return f"{file} cannot be used: {where}: {first['msg']}"
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    # What YAML's constructors raise is as wide as what can be written.
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, yaml.YAMLError) as error:
         return f"{file} cannot be read: {error}"
-    return None
 
 
 def _storage_path(service: InferenceService) -> FieldPath:
@@ -164,49 +165,3 @@ def _runtime(service: InferenceService) -> Iterator[Finding]:
         path = (*service.main, "runtime" if runtime else "modelFormat")
         problem = f"is {runtime or model_format!r}; only the runtime {RUNTIME!r} runs here"
         yield _finding(service, Severity.CLUSTER_ONLY, path, problem)
-
-
-def _not_honoured(service: InferenceService) -> Iterator[Finding]:
-    for field, why in _PREDICTOR_NOTES.items():
-        if service.at((*PREDICTOR, field)) is not None:
-            path = (*PREDICTOR, field)
-            yield _finding(service, Severity.NOTE, path, f"is not honoured: {why}")
-    replicas = service.at((*PREDICTOR, "minReplicas"))
-    if replicas not in {None, 0, 1}:
-        path = (*PREDICTOR, "minReplicas")
-        problem = f"{replicas} asked for; one process a revision runs here"
-        yield _finding(service, Severity.NOTE, path, problem)
-    for field, why in _CONTAINER_NOTES.items():
-        if service.at((*service.main, field)) is not None:
-            path = (*service.main, field)
-            yield _finding(service, Severity.NOTE, path, f"is not honoured: {why}")
-    for index, entry in enumerate(service.at((*service.main, "env")) or []):
-        if "valueFrom" in entry:
-            path = (*service.main, "env", index, "valueFrom")
-            problem = "is not honoured: ConfigMaps and Secrets are not read here"
-            yield _finding(service, Severity.NOTE, path, f"{entry.get('name')}: {problem}")
-    yield from _resources(service)
-    yield from _sidecars(service)
-
-
-def _resources(service: InferenceService) -> Iterator[Finding]:
-    path = (*service.main, "resources", "limits")
-    limits = service.at(path)
-    if not isinstance(limits, dict):
-        return
-    for resource, amount in limits.items():
-        if "gpu" in str(resource).lower():
-            problem = f"{amount} asked for; no GPU is reserved here"
-            yield _finding(service, Severity.NOTE, (*path, str(resource)), problem)
-    if any(resource in limits for resource in ("cpu", "memory")):
-        problem = "cpu and memory are not enforced: a process takes what it needs here"
-        yield _finding(service, Severity.NOTE, path, problem)
-
-
-def _sidecars(service: InferenceService) -> Iterator[Finding]:
-    for index, container in enumerate(service.at((*PREDICTOR, "containers")) or []):
-        path = (*PREDICTOR, "containers", index)
-        if path != service.main:
-            name = container.get("name") if isinstance(container, dict) else None
-            problem = f"the container {name!r} beside kserve-container does not run here"
-            yield _finding(service, Severity.NOTE, path, problem)

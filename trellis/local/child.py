@@ -16,11 +16,13 @@ import aiohttp
 
 from trellis.local.backoff import Backoff
 from trellis.local.last_words import last_words
-from trellis.local.ports import free_ports
+from trellis.local.ports import free_ports, in_url, why_not_free
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _POLL_SECONDS = 0.05
 _LARGEST_LOG = 10 * 1024 * 1024
+#: In a row, before a process that was ready may take other ports.
+_FAILED_STARTS = 2
 
 
 class ChildState(StrEnum):
@@ -45,6 +47,7 @@ class Plan:
     environment: Mapping[str, str]
     log: Path
     ports: tuple[int, int] | None = None
+    host: str = "127.0.0.1"  #: where it is reached
     start_timeout: float = 120.0
     grace_period: float = 35.0
     health_path: str = "/health"
@@ -69,6 +72,7 @@ class Child:
     start_seconds: float = 0.0  #: what the last start took until ready
     http_port: int = 0
     grpc_port: int = 0
+    _failed_starts: int = 0  #: in a row
     _process: Process | None = None
     _task: asyncio.Task[None] | None = None
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -76,12 +80,12 @@ class Child:
     @property
     def url(self) -> str:
         """Where its REST is reached."""
-        return f"http://127.0.0.1:{self.http_port}"
+        return f"http://{in_url(self.plan.host)}:{self.http_port}"
 
     @property
     def grpc_address(self) -> str:
         """Where its gRPC is reached."""
-        return f"127.0.0.1:{self.grpc_port}"
+        return f"{in_url(self.plan.host)}:{self.grpc_port}"
 
     @property
     def pid(self) -> int | None:
@@ -103,20 +107,32 @@ class Child:
         self._change(ChildState.STOPPED)
 
     def kill(self) -> None:
-        """End the process at once; what it was answering is lost."""
+        """End it at once and for good; what it was answering is lost."""
+        self._stopping.set()
         self._signal(signal.SIGKILL)
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
-            said_from = self._log_size()
-            ready_seconds = 0.0
+            said_from, ready_seconds = 0, 0.0
             async with self._place():
                 if self._stopping.is_set():
                     return
-                await self._spawn()
-                became_ready = await self._until_ready()
+                try:
+                    said_from = self._log_size()
+                    await self._spawn()
+                # No file descriptor, no memory, no folder: what keeps a process from starting
+                # may pass, and supervision must outlive it.
+                except Exception as error:  # noqa: BLE001  # whatever it is
+                    problem: str | None = f"cannot be started: {error}"
+                else:
+                    problem = None
+                    became_ready = await self._until_ready()
+            if problem is not None:
+                await self._rest(problem, 0.0)
+                continue
             if became_ready:
                 self.was_ready = True
+                self._failed_starts = 0
                 self.start_seconds = time.monotonic() - self.since
                 self._change(ChildState.READY)
             code = await self._until_exit()
@@ -124,20 +140,20 @@ class Child:
                 return
             if became_ready:
                 ready_seconds = time.monotonic() - self.since
-            await self._rest(code, ready_seconds, said_from)
+            await self._rest(self._obituary(code, said_from), ready_seconds)
 
     def _place(self) -> contextlib.AbstractAsyncContextManager[object]:
         return self.starting_places or contextlib.nullcontext()
 
     async def _spawn(self) -> None:
-        # A revision keeps its ports over restarts, so that the routing table stays true; one
-        # that never came up may have lost them to somebody else.
         if self.plan.ports:
             self.http_port, self.grpc_port = self.plan.ports
-        elif not self.was_ready:
+        elif not self.was_ready or self._lost_ports():
             self.http_port, self.grpc_port = free_ports(2)
+        self._failed_starts += 1
         command = self.plan.command(self.http_port, self.grpc_port)
         launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid())]
+        self.plan.log.parent.mkdir(parents=True, exist_ok=True)
         with self.plan.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *launcher,
@@ -152,6 +168,15 @@ class Child:
         self._change(ChildState.STARTING)
         if self._stopping.is_set():  # asked while there was no process to tell
             self._signal(signal.SIGTERM)
+
+    def _lost_ports(self) -> bool:
+        """Whether somebody else took its ports while it was down. A revision keeps them over
+        restarts, so that the routing table stays true, until it failed to get them back.
+        """
+        if self._failed_starts < _FAILED_STARTS:
+            return False
+        ports = (self.http_port, self.grpc_port)
+        return any(why_not_free(self.plan.host, port) is not None for port in ports)
 
     async def _until_ready(self) -> bool:
         """True once it answers healthy; False where it died, hung, or is to stop."""
@@ -185,13 +210,17 @@ class Child:
                 self._signal(signal.SIGKILL)
         return await exited
 
-    async def _rest(self, code: int, ready_seconds: float, said_from: int) -> None:
-        delay = self.backoff.next_delay(ready_seconds)
-        self.restarts += 1
+    def _obituary(self, code: int, said_from: int) -> str:
+        """How it ended, and its last words."""
         said = last_words(self.plan.log, said_from)
         ended = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
         # What a process said long before somebody killed it does not explain its death.
-        self.reason = f"{ended}: {said}" if said and code >= 0 else ended
+        return f"{ended}: {said}" if said and code >= 0 else ended
+
+    async def _rest(self, reason: str, ready_seconds: float) -> None:
+        delay = self.backoff.next_delay(ready_seconds)
+        self.restarts += 1
+        self.reason = reason
         self._change(ChildState.RESTARTING)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), delay)

@@ -1,15 +1,32 @@
 """The command line and environment of a revision's process."""
 
 import os
+import re
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from trellis.local.inference_service import MOUNT, Template
 from trellis.local.storage import resolve
 
 #: Set by the supervisor; what a manifest says of them holds inside a container only.
-_OURS = frozenset({"--http_port", "--grpc_port", "--host"})
+_OURS = frozenset({"--http_port", "--grpc_port", "--host", "--revision", "--model_dir"})
+#: What makes a predictor this one. A shell or an .env that names them means another process.
+_IDENTITY = frozenset(
+    [
+        "TRELLIS_PATH",
+        "TRELLIS_MODEL_DIR",
+        "TRELLIS_MODEL_NAME",
+        "TRELLIS_DEFAULT_VERSIONS",
+        "TRELLIS_HOST",
+        "TRELLIS_HTTP_PORT",
+        "TRELLIS_GRPC_PORT",
+        "TRELLIS_WORKERS",
+        "TRELLIS_REVISION",
+        "TRELLIS_SSL_CERTFILE",
+        "TRELLIS_SSL_KEYFILE",
+    ]
+)
+_REFERENCE = re.compile(r"\$\$|\$\(([-._A-Za-z][-._A-Za-z0-9]*)\)")
 
 
 def is_ours(command: tuple[str, ...]) -> bool:
@@ -36,71 +53,99 @@ def predictor_command(
     name: str, template: Template, models: Path, http_port: int, grpc_port: int
 ) -> list[str]:
     """The argument list that serves ``template`` under ``name`` on these loopback ports."""
+    folder = model_folder(template, models)
+    flags, _ = _sorted(_words(template))
+    kept = [word for flag in flags if _name(flag[0]) not in _OURS for word in flag]
     words = [sys.executable, "-m", "trellis.serving"]
-    folder = resolve(template.storage_uri, models) if template.storage_uri else None
-    ours = _OURS if folder is None else _OURS | {"--model_dir"}
-    environment = {"STORAGE_URI": template.storage_uri or "", **template.env}
-    for word in _without(ours, (*own_arguments(template.command), *template.args)):
-        expanded = _expanded(word, environment)
-        if folder is not None and (expanded == MOUNT or expanded.startswith(MOUNT + "/")):
-            # A container finds its model where KServe mounts it; here that is the folder itself.
-            continue
-        words.append(expanded)
-    if folder is not None:
-        words += ["--model_dir", str(folder)]
-    if not _has_flag(words, "--model_name"):
-        words += ["--model_name", name]
+    # By position: it beats every environment and .env.
+    words += [str(folder), *kept] if folder is not None else kept
+    if not _given(flags, "--model_name"):
+        words += ["--model_name", model_name(name, template)]
+    if not _given(flags, "--workers"):
+        words += ["--workers", template.env.get("TRELLIS_WORKERS", "1")]
     ports = ["--http_port", str(http_port), "--grpc_port", str(grpc_port)]
     return [*words, "--host", "127.0.0.1", *ports]
 
 
 def predictor_environment(revision: str, name: str, template: Template) -> dict[str, str]:
-    """This process's environment, the manifest's over it, and Knative's names over both."""
+    """This process's environment less what names another predictor, the manifest's over it, and
+    the revision's names over both.
+    """
     return {
-        **os.environ,
+        **{key: value for key, value in os.environ.items() if key.upper() not in _IDENTITY},
         **template.env,
+        "TRELLIS_REVISION": revision,
         "K_REVISION": revision,
         "K_CONFIGURATION": f"{name}-predictor",
         "K_SERVICE": f"{name}-predictor",
     }
 
 
+def model_folder(template: Template, models: Path) -> Path | None:
+    """The folder that is served: what the storage names, else what the arguments or the env do;
+    None where nothing does. Raises ``BadUri`` or ``OnlyInCluster`` as ``resolve``.
+    """
+    flags, positional = _sorted(_words(template))
+    given = (
+        (positional[-1] if positional else None)
+        or _given(flags, "--model_dir")
+        or template.env.get("TRELLIS_PATH")
+        or template.env.get("TRELLIS_MODEL_DIR")
+    )
+    if template.storage_uri is None:
+        return Path(given) if given else None
+    folder = resolve(template.storage_uri, models)
+    # A container finds its model where KServe mounts it; here that is the folder itself.
+    if given and given.startswith(f"{MOUNT}/"):
+        return folder / given.removeprefix(f"{MOUNT}/")
+    return folder
+
+
 def model_name(name: str, template: Template) -> str:
-    """The name the revision answers to: --model_name among its arguments, else the service's."""
-    words = [*own_arguments(template.command), *template.args]
-    for index, word in enumerate(words):
-        flag, separator, value = word.partition("=")
-        if flag != "--model_name":
-            continue
-        if separator:
-            return value
-        if index + 1 < len(words):
-            return words[index + 1]
-    return name
+    """The name the revision answers to: --model_name among its arguments, else the env's, else
+    the service's.
+    """
+    flags, _ = _sorted(_words(template))
+    return _given(flags, "--model_name") or template.env.get("TRELLIS_MODEL_NAME") or name
 
 
-def _without(flags: frozenset[str], words: tuple[str, ...]) -> list[str]:
-    """The words less these flags and their values, written ``--a=b`` or ``--a b``."""
-    kept: list[str] = []
-    skip_value = False
-    for word in words:
-        if skip_value:
-            skip_value = False
-            continue
-        flag, separator, _ = word.partition("=")
-        if flag in flags:
-            skip_value = not separator
-            continue
-        kept.append(word)
-    return kept
+def _words(template: Template) -> list[str]:
+    """The server's arguments, with Kubernetes' ``$(NAME)`` expanded as there: an unknown name
+    stays as it is, and ``$$`` is a dollar.
+    """
+    environment = {"STORAGE_URI": template.storage_uri or "", **template.env}
+
+    def expanded(match: re.Match[str]) -> str:
+        return "$" if match[0] == "$$" else environment.get(match[1], match[0])
+
+    words = (*own_arguments(template.command), *template.args)
+    return [_REFERENCE.sub(expanded, word) for word in words]
 
 
-def _has_flag(words: list[str], flag: str) -> bool:
-    return any(word.partition("=")[0] == flag for word in words)
+def _sorted(words: list[str]) -> tuple[list[tuple[str, ...]], list[str]]:
+    """The flags, each with its value (``--a=b`` or ``--a b``), and what stands by position."""
+    flags: list[tuple[str, ...]] = []
+    positional: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("--"):
+            positional.append(word)
+        elif "=" in word:
+            flags.append((word,))
+        else:
+            flags.append((word, *([value] if (value := next(rest, None)) is not None else [])))
+    return flags, positional
 
 
-def _expanded(word: str, environment: Mapping[str, str]) -> str:
-    """Kubernetes' ``$(NAME)``; an unknown name stays as it is, as there."""
-    for name, value in environment.items():
-        word = word.replace(f"$({name})", value)
-    return word
+def _name(flag: str) -> str:
+    return flag.partition("=")[0]
+
+
+def _given(flags: list[tuple[str, ...]], name: str) -> str | None:
+    """The value of a flag, the last one where it is given twice; None where it has none."""
+    values = [
+        flag[1] if len(flag) > 1 else flag[0].partition("=")[2]
+        for flag in flags
+        if _name(flag[0]) == name
+    ]
+    return values[-1] or None if values else None

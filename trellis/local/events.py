@@ -1,5 +1,6 @@
 """What happened, for the person at the terminal and for the log."""
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
@@ -38,4 +39,5 @@ class Events:
         self.recent.append(event)
         getattr(get_logger(), level)(text)
         if self._listener is not None:
-            self._listener(event)
+            with contextlib.suppress(OSError):  # a terminal that is gone ends no run
+                self._listener(event)

@@ -46,6 +46,47 @@ MODEL = _CONTAINER | _names(
 )
 CONTAINER = _CONTAINER
 ENV = frozenset({"name", "value", "valueFrom"})
+RESOURCES = frozenset({"limits", "requests", "claims"})
+
+#: The types of fields, by where they stand; a field of none of them has another check.
+PREDICTOR_TYPES: dict[type, frozenset[str]] = {
+    int: _names(
+        "activeDeadlineSeconds containerConcurrency maxReplicas minReplicas scaleTarget"
+        " terminationGracePeriodSeconds timeout"
+    ),
+    str: _names(
+        "dnsPolicy hostname hostnameOverride name nodeName preemptionPolicy priorityClassName"
+        " restartPolicy runtimeClassName scaleMetric scaleMetricType schedulerName serviceAccount"
+        " serviceAccountName storageContainerName subdomain"
+    ),
+    bool: _names(
+        "automountServiceAccountToken enableServiceLinks hostIPC hostNetwork hostPID hostUsers"
+        " setHostnameAsFQDN shareProcessNamespace"
+    ),
+    list: _names(
+        "ephemeralContainers hostAliases imagePullSecrets initContainers readinessGates"
+        " resourceClaims schedulingGates storageUris tolerations topologySpreadConstraints volumes"
+    ),
+    dict: _names(
+        "affinity annotations autoScaling batcher deploymentStrategy dnsConfig labels logger"
+        " nodeSelector os overhead resources schedulingGroup securityContext workerSpec"
+    ),
+}
+CONTAINER_TYPES: dict[type, frozenset[str]] = {
+    str: _names(
+        "image imagePullPolicy name protocolVersion restartPolicy runtime runtimeVersion"
+        " storageUri terminationMessagePath terminationMessagePolicy workingDir"
+    ),
+    bool: _names("stdin stdinOnce tty"),
+    list: _names("envFrom ports resizePolicy restartPolicyRules volumeDevices volumeMounts"),
+    dict: _names(
+        "lifecycle livenessProbe readinessProbe resources securityContext startupProbe storage"
+    ),
+}
+METADATA_TYPES: dict[type, frozenset[str]] = {
+    str: _names("generateName namespace"),
+    list: _names("finalizers ownerReferences"),
+}
 
 
 def near_name(name: str, known: frozenset[str]) -> str | None:

@@ -54,13 +54,18 @@ class Fleet:
     def apply(self, wanted: Sequence[InferenceService]) -> None:
         """Take what the manifests say now; services they no longer name are drained."""
         names = [service.name for service in wanted]
+        # All before any is taken: what one of them makes fail changes none.
+        states = {
+            service.name: revisions.apply_spec(
+                self._known(service.name), service.template, service.canary_percent
+            )
+            for service in wanted
+        }
         for gone in set(self.desired) - set(names):
             self._admitted.discard(gone)
             self._events.add(f"{gone} is in no manifest any more: draining it")
-        for service in wanted:
-            name = service.name
+        for name, after in states.items():
             before = self._known(name)
-            after = revisions.apply_spec(before, service.template, service.canary_percent)
             self.services[name] = after
             if before.created and after != before:
                 self._tell_spec(before, after)
@@ -133,7 +138,9 @@ class Fleet:
         table, routes = self._saved.table, self._saved.routes
         # The first table waits for all, or early requests for a late model would meet a 404.
         self._open = self._open or self.complete
-        if self._open and self._admitted:
+        # The gateway waits for its first table; after that an empty one too is news.
+        due = self._open and (bool(self._admitted) or table is not None)
+        if due:
             models = {name: self._arms(name) for name in self.desired if name in self._admitted}
             table = compile_table(models, self._default_model, table, routes)
             routes = {**routes, **table.models}
@@ -145,7 +152,7 @@ class Fleet:
             # On disk before the gateway acts on it: a crash in between moves nobody twice.
             await asyncio.to_thread(self._folder.save, state)
             self._saved = state
-        if table is not None and self._open and self._admitted:
+        if due and table is not None:
             await self._tables.publish(table)
 
     def _arms(self, name: str) -> list[WeightedRevision]:

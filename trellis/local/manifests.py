@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trellis.local import structure
+from trellis.local.checker import kind_of
 from trellis.local.findings import Finding, Severity
 from trellis.local.inference_service import InferenceService
 from trellis.local.yaml_lines import FieldPath, NotYaml, YamlDocument, documents, dotted
@@ -15,6 +16,9 @@ from trellis.local.yaml_lines import FieldPath, NotYaml, YamlDocument, documents
 _SUFFIXES = {".yaml", ".yml", ".json"}
 #: What ``kubectl apply -k`` reads; no resource itself.
 _KUSTOMIZATION = {"kustomization.yaml", "kustomization.yml", "Kustomization"}
+
+#: What `kubectl get -o yaml` and the API server call several resources in one.
+_LISTS = ("List", "InferenceServiceList")
 
 
 @dataclass
@@ -68,7 +72,9 @@ def _read_file(file: Path, reading: Reading) -> None:
         for document in documents(file.read_text(encoding="utf-8")):
             _read_document(document, file, reading)
     except NotYaml as error:
-        reading.findings.append(Finding(Severity.ERROR, file, error.line, "", str(error)))
+        field, line = dotted(error.path), error.line
+        found = Finding(Severity.ERROR, file, line, field, str(error), error.remedy)
+        reading.findings.append(found)
     except (OSError, UnicodeDecodeError) as error:
         reading.findings.append(Finding(Severity.ERROR, file, 1, "", f"cannot be read: {error}"))
 
@@ -76,10 +82,13 @@ def _read_file(file: Path, reading: Reading) -> None:
 def _read_document(document: YamlDocument, file: Path, reading: Reading) -> None:
     value = document.value
     if not isinstance(value, dict):
-        problem = f"is {structure.kind_of(value)}; expected a Kubernetes resource, a mapping"
+        problem = f"is {kind_of(value)}; expected a Kubernetes resource, a mapping"
         reading.findings.append(Finding(Severity.ERROR, file, document.first_line, "", problem))
         return
     kind = value.get("kind")
+    if kind in _LISTS:
+        _read_items(document, file, reading)
+        return
     if kind == "InferenceService":
         service, findings = structure.read(document, file)
         reading.findings.extend(findings)
@@ -97,6 +106,19 @@ def _read_document(document: YamlDocument, file: Path, reading: Reading) -> None
     path: FieldPath = ("kind",)
     found = Finding(severity, file, document.line(path), dotted(path), problem)
     reading.findings.append(found)
+
+
+def _read_items(document: YamlDocument, file: Path, reading: Reading) -> None:
+    """Each item of a list, as ``kubectl get -o yaml`` writes it, as if it stood alone."""
+    path: FieldPath = ("items",)
+    items = document.value.get("items")
+    if not isinstance(items, list):
+        problem = f"is {kind_of(items)}; expected a list of resources"
+        line = document.line(path)
+        reading.findings.append(Finding(Severity.ERROR, file, line, dotted(path), problem))
+        return
+    for index, item in enumerate(items):
+        _read_document(document.below((*path, index), item), file, reading)
 
 
 def _refuse_repeated_names(reading: Reading) -> None:

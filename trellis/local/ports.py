@@ -1,4 +1,4 @@
-"""Free loopback ports."""
+"""Free loopback ports, and addresses to reach a server at."""
 
 import contextlib
 import socket
@@ -33,3 +33,15 @@ def why_not_free(host: str, port: int) -> str | None:
     except OSError as error:  # a name that resolves to nothing is one too
         return error.strerror or str(error)
     return None
+
+
+def reachable(host: str) -> str:
+    """Where a server that binds ``host`` is reached from this machine: all addresses are none
+    to go to.
+    """
+    return {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared
+
+
+def in_url(host: str) -> str:
+    """``host`` as URLs write it: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host

@@ -12,6 +12,7 @@ from trellis.local.events import Events
 from trellis.local.findings import Severity
 from trellis.local.fleet import Fleet
 from trellis.local.inference_service import InferenceService
+from trellis.local.ports import in_url, reachable
 from trellis.local.sampler import Sampler
 from trellis.local.settings import UpSettings
 from trellis.local.state import LocalState, StateFolder
@@ -20,6 +21,10 @@ from trellis.local.terminal import Output
 from trellis.local.validate import read_and_check
 from trellis.local.view import Screen
 from trellis.local.watch import GONE_SECONDS, at_rest, edits
+from trellis.telemetry.logs import get_logger
+
+#: Between two tries to watch the manifests, at first and at most.
+_WATCH_AGAIN_SECONDS, _LONGEST_WATCH_PAUSE = 2.0, 60.0
 
 
 class Session:
@@ -41,9 +46,8 @@ class Session:
         self._fleet = Fleet(
             folder, saved, self._tables, self._events, models, settings.default_model
         )
-        # All addresses are no address to go to.
-        self._host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104  # compared
-        self._address = f"http://{self._host}:{settings.http_port}"
+        self._host = reachable(settings.host)
+        self._address = f"http://{in_url(self._host)}:{settings.http_port}"
         self._sampler = Sampler(self._fleet, self._address)
         self._gateway = Child(self._gateway_plan(folder, saved), self._gateway_changed)
         self._stop = asyncio.Event()
@@ -69,8 +73,8 @@ class Session:
 
     def ask_to_stop(self) -> None:
         """Drain and end ``run``."""
-        self._events.add("stopping: requests in flight are answered first")
         self._stop.set()
+        self._events.add("stopping: requests in flight are answered first")
 
     def kill(self) -> None:
         """End every process at once."""
@@ -84,11 +88,26 @@ class Session:
         await self._tables.close()
 
     async def _follow_edits(self) -> None:
-        await self._take_edit()  # whatever was written since the start read it
-        async for _ in edits(self._paths):
-            await self._take_edit()
+        pause = _WATCH_AGAIN_SECONDS
+        while True:
+            await self._take_edit()  # whatever was written since it was read last
+            try:
+                async for _ in edits(self._paths):
+                    await self._take_edit()
+            except Exception as error:  # noqa: BLE001  # no watch ends a run
+                self._events.add(f"edits are not seen for {pause:.0f} s: {error}", "warning")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_WATCH_PAUSE)
 
     async def _take_edit(self) -> None:
+        try:
+            await self._read_and_apply()
+        except Exception as error:  # noqa: BLE001  # no edit of the YAML ends a run
+            get_logger().exception("an edit could not be taken")
+            kind = type(error).__name__
+            self._events.add(f"the edit: {kind}: {error}; the last good state stays", "error")
+
+    async def _read_and_apply(self) -> None:
         services = self._read_edit()
         if services is None:
             return
@@ -104,7 +123,7 @@ class Session:
         """The services of the edited manifests; None, told as an event, where they are unfit."""
         try:
             reading = read_and_check(self._paths, self._models)
-        except FileNotFoundError as error:
+        except OSError as error:
             self._events.add(f"{error}; the last good state stays", "error")
             return None
         blocking = [found for found in reading.findings if found.severity is not Severity.NOTE]
@@ -134,12 +153,15 @@ class Session:
         given = self._settings.cookie_secret
         secret = given.get_secret_value() if given else saved.cookie_secret
         # It is ready once it has a table, which may take as long as the slowest model.
+        environment = {**os.environ, "TRELLIS_COOKIE_SECRET": secret}
+        environment.pop("TRELLIS_ROUTING_TABLE_FILE", None)  # of another gateway
         return Plan(
             name="gateway",
             command=command,
-            environment={**os.environ, "TRELLIS_COOKIE_SECRET": secret},
+            environment=environment,
             log=folder.logs / "gateway.log",
             ports=ports,
+            host=self._host,
             start_timeout=float("inf"),
         )
 
@@ -151,7 +173,7 @@ class Session:
         ready = self._gateway.state is ChildState.READY and not self._stop.is_set()
         return Screen(
             address=self._address,
-            grpc_address=f"{self._host}:{self._settings.grpc_port}",
+            grpc_address=f"{in_url(self._host)}:{self._settings.grpc_port}",
             headline=self._headline(),
             ready=ready,
             models=self._sampler.rows(),

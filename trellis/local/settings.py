@@ -4,16 +4,24 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trellis.local.validate import add_paths
+
+_SHORTEST_SECRET = 16
 
 
 class UpSettings(BaseSettings):
     """One local run."""
 
-    model_config = SettingsConfigDict(env_prefix="TRELLIS_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="TRELLIS_",
+        env_file=".env",
+        extra="ignore",
+        env_ignore_empty=True,  # .env.example, uncommented
+    )
 
     host: str = Field(
         "127.0.0.1", description="address of the gateway; 0.0.0.0 lets other machines in"
@@ -29,6 +37,18 @@ class UpSettings(BaseSettings):
         exclude=True,  # no flag: a command line is for all to see
         description="signs the gateway's cookie (default: one made once and kept in the state)",
     )
+
+    @field_validator("cookie_secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+        # The gateway would say so too, at each of its starts.
+        if secret is not None and len(secret) < _SHORTEST_SECRET:
+            raise PydanticCustomError(
+                "short_secret",
+                "has {came} characters; expected {least} or more, which nobody can guess",
+                {"came": len(secret), "least": _SHORTEST_SECRET},
+            )
+        return secret
 
 
 def read_settings(argv: Sequence[str]) -> tuple[list[Path], Path, UpSettings]:

@@ -62,6 +62,7 @@ class StateFolder:
     def save(self, state: LocalState) -> None:
         """Write the state so that a crash at any moment leaves the old one or the new one."""
         content = state.model_dump_json(by_alias=True, indent=1).encode()
+        self.path.mkdir(parents=True, exist_ok=True)  # somebody may have tidied up
         descriptor, name = tempfile.mkstemp(dir=self.path, prefix=_FILE)
         try:
             with os.fdopen(descriptor, "wb") as file:

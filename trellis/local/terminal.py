@@ -1,6 +1,9 @@
 """Where the view goes: a live screen on a terminal, plain lines elsewhere."""
 
 import asyncio
+import contextlib
+import os
+import sys
 from collections.abc import Callable
 from typing import Protocol
 
@@ -34,6 +37,16 @@ class LiveScreen:
 
     async def run(self, screen: Callable[[], Screen]) -> None:
         """Draw until cancelled; the last frame stays on the terminal."""
+        task = asyncio.current_task()
+        try:
+            await self._draw(screen)
+        except OSError:
+            # A terminal that is gone ends no run. The error may have come in the place of a
+            # cancellation, by the last frame.
+            if task is None or not task.cancelling():
+                await asyncio.Event().wait()
+
+    async def _draw(self, screen: Callable[[], Screen]) -> None:
         # Drawn from this loop, not from rich's thread: the state belongs to the loop.
         with Live(console=self._console, auto_refresh=False, transient=False) as live:
             try:
@@ -49,7 +62,7 @@ class PlainLines:
 
     def on_event(self, event: Event) -> None:
         """Print it at once."""
-        print(event_line(event), flush=True)
+        say(event_line(event))
 
     async def run(self, screen: Callable[[], Screen]) -> None:
         """Print what is new, until cancelled."""
@@ -58,9 +71,21 @@ class PlainLines:
             now = screen()
             if now.headline != last:
                 last = now.headline
-                print(now.headline, flush=True)
+                say(now.headline)
                 if now.ready and not told_where:
                     told_where = True
-                    print(f"web page and REST: {now.address}", flush=True)
-                    print(f"gRPC: {now.grpc_address}", flush=True)
+                    say(f"web page and REST: {now.address}")
+                    say(f"gRPC: {now.grpc_address}")
             await asyncio.sleep(_FRAME_SECONDS)
+
+
+def say(line: str) -> None:
+    """Print a line at once; where nobody reads any more, this and all later ones are lost."""
+    try:
+        print(line, flush=True)
+    except OSError:
+        # What is left in the buffer would fail again at the exit.
+        with contextlib.suppress(OSError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)

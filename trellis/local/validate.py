@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         reading = read_and_check(arguments.paths, arguments.models)
-    except FileNotFoundError as error:
+    except OSError as error:  # missing, or a folder closed to us
         print(f"trellis validate: {error}", file=sys.stderr)
         return 2
     for finding in worst_first(reading.findings):

@@ -62,11 +62,12 @@ class Up:
     http_port: int
     process: subprocess.Popen[str]
     output: Path
+    host: str = "127.0.0.1"
     children: list[int] = field(default_factory=list)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.http_port}"
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.http_port}"
 
     @property
     def manifest(self) -> Path:
@@ -143,6 +144,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
         wait: bool = True,
         models: Path | None = None,
         http_port: int | None = None,
+        host: str = "127.0.0.1",
+        environment: dict[str, str] | None = None,
     ) -> Up:
         free_port, grpc_port = free_ports()
         http_port = http_port or free_port
@@ -152,14 +155,19 @@ def start(tmp_path: Path) -> Iterator[Start]:
         command = [
             sys.executable, "-m", "trellis.cli", "up", str(tmp_path / "manifests"),
             "--models", str(models or ROOT / "models"), "--state", str(tmp_path / "state"),
-            "--http_port", str(http_port), "--grpc_port", str(grpc_port),
+            "--host", host, "--http_port", str(http_port), "--grpc_port", str(grpc_port),
         ]  # fmt: skip
         with ExitStack() as stack:
             file = stack.enter_context(output.open("w"))
             process = subprocess.Popen(
-                command, stdout=file, stderr=subprocess.STDOUT, text=True, cwd=ROOT
+                command,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                text=True,
+                cwd=ROOT,
+                env={**os.environ, **(environment or {})},
             )
-        up = Up(tmp_path, http_port, process, output)
+        up = Up(tmp_path, http_port, process, output, host)
         started.append(up)
         if wait:
             up.wait_for("web page and REST:")

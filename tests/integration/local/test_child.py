@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import shutil
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -37,13 +39,16 @@ Make = Callable[..., Child]
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
     def child(
-        behaviour: str = "fine", places: asyncio.Semaphore | None = None, **plan: float
+        behaviour: str = "fine",
+        places: asyncio.Semaphore | None = None,
+        log: Path = tmp_path / "child.log",
+        **plan: float,
     ) -> Child:
         made = Plan(
             name="child",
             command=lambda port, _: [sys.executable, "-c", SERVER, str(port), behaviour],
             environment=dict(os.environ),
-            log=tmp_path / "child.log",
+            log=log,
             **plan,  # type: ignore[arg-type]  # two of its fields are numbers
         )
         return Child(made, lambda _: None, places, Backoff(first=0.01))
@@ -78,6 +83,50 @@ async def test_one_that_is_killed_comes_back_on_its_ports(make: Make) -> None:
     await until(lambda: child.restarts == 1 and child.state is ChildState.READY)
     assert (child.http_port, child.grpc_port) == ports
     assert child.reason == "killed by SIGKILL"
+    await child.stop()
+
+
+async def test_one_whose_port_was_taken_meanwhile_comes_back_on_others(make: Make) -> None:
+    child = make()
+    child.start()
+    await until(lambda: child.state is ChildState.READY)
+    taken = child.http_port
+    with socket.socket() as somebody:
+        somebody.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        os.kill(child.pid or 0, signal.SIGKILL)
+        await until(lambda: child.pid is None)
+        somebody.bind(("127.0.0.1", taken))
+        somebody.listen()
+        await until(lambda: child.state is ChildState.READY and child.http_port != taken)
+    assert child.url.endswith(f":{child.http_port}")
+    await child.stop()
+
+
+async def test_one_that_cannot_be_started_is_tried_again(make: Make, tmp_path: Path) -> None:
+    in_the_way = tmp_path / "logs"
+    in_the_way.write_text("a file where the folder of the logs should be")
+    child = make(log=in_the_way / "child.log")
+    child.start()
+    await until(lambda: child.restarts >= 2)
+    assert child.reason.startswith("cannot be started: ")
+    in_the_way.unlink()
+    await until(lambda: child.state is ChildState.READY)
+    # And one whose log folder is taken away while it runs.
+    shutil.rmtree(in_the_way)
+    before = child.restarts
+    os.kill(child.pid or 0, signal.SIGKILL)
+    await until(lambda: child.restarts > before and child.state is ChildState.READY)
+    await child.stop()
+
+
+async def test_a_killed_one_is_not_started_again(make: Make) -> None:
+    child = make()
+    child.start()
+    await until(lambda: child.state is ChildState.READY)
+    child.kill()
+    await asyncio.sleep(0.5)
+    assert child.pid is None
+    assert child.restarts == 0
     await child.stop()
 
 

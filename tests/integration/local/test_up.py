@@ -1,17 +1,30 @@
 """A local run from its start to its end."""
 
+import json
 import math
 import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import time
 import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 
-from tests.integration.local.conftest import BODY, ROOT, Start, is_running, manifest
+from tests.integration.local.conftest import (
+    BODY,
+    ROOT,
+    Start,
+    Up,
+    children_of,
+    free_ports,
+    is_running,
+    manifest,
+)
 from tests.integration.local.load import Load
 
 USERS = [f"user-{number}" for number in range(1500)]
@@ -101,7 +114,11 @@ def test_a_killed_gateway_comes_back(start: Start) -> None:
             break
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
+    ids=["ctrl-c", "terminate", "terminal closed"],
+)
 def test_stopping_answers_what_it_accepted_and_leaves_no_process(
     start: Start, number: signal.Signals
 ) -> None:
@@ -158,6 +175,102 @@ def test_a_half_written_manifest_changes_nothing_until_it_is_whole(start: Start)
     assert up.version_of("somebody") == "v1"
     up.edit(whole)
     up.wait_for("diabetes-00001 80 %, diabetes-00002 20 %")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("spec:\n", "spec: \x07\n"),
+        ("  predictor:\n", "  predictor:\n    minReplicas: [1]\n"),
+        ("pvc://models/diabetes/v2", "'pvc://[models'"),
+        ("{name: trellis}", "&a [*a]"),
+    ],
+    ids=["control character", "list for a number", "half a URI", "a list within itself"],
+)
+def test_an_unfit_edit_is_told_and_changes_nothing(start: Start, old: str, new: str) -> None:
+    up = start(manifest("v1"))
+    up.edit(manifest("v2", 20).replace(old, new))
+    up.wait_for("the last good state stays")
+    assert up.version_of("somebody") == "v1"
+    up.edit(manifest("v2", 20))
+    up.wait_for("diabetes-00001 80 %, diabetes-00002 20 %")
+    assert up.stop() == 0
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "::1", "0.0.0.0"])
+def test_it_answers_at_the_address_it_is_given(start: Start, host: str) -> None:
+    up = start(manifest("v1"), host=host)
+    assert up.version_of("somebody") == "v1"
+
+
+def test_an_environment_for_another_predictor_changes_nothing(start: Start) -> None:
+    environment = {"TRELLIS_PATH": "models/squares/v1", "TRELLIS_REVISION": "another"}
+    environment |= {"TRELLIS_WORKERS": "2", "TRELLIS_MODEL_NAME": "squares"}
+    up = start(manifest("v1"), environment=environment)
+    assert up.version_of("somebody") == "v1"
+    # The gateway keeps the revision's name to itself, so the predictor is asked.
+    words = Path(f"/proc/{up.running('trellis.serving')}/cmdline").read_text().split("\0")
+    url = f"http://127.0.0.1:{words[words.index('--http_port') + 1]}/v2/models/diabetes/infer"
+    request = urllib.request.Request(url, data=BODY)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.headers["x-model-revision"] == "diabetes-00001"
+        assert json.load(answer)["model_version"] == "v1"
+    assert not children_of(up.running("trellis.serving"))  # one process, no workers
+
+
+def test_a_reader_that_leaves_does_not_keep_the_run_from_its_end(
+    tmp_path: Path,
+) -> None:
+    """``trellis up | head -1``."""
+    (tmp_path / "m.yaml").write_text(manifest("v1"))
+    http_port, grpc_port = free_ports()
+    command = [
+        sys.executable, "-m", "trellis.cli", "up", str(tmp_path / "m.yaml"),
+        "--state", str(tmp_path / "state"),
+        "--http_port", str(http_port), "--grpc_port", str(grpc_port),
+    ]  # fmt: skip
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            process.stdout.readline()
+            process.stdout.close()
+            up = Up(tmp_path, http_port, process, tmp_path / "none")
+            deadline = time.monotonic() + 60
+            while True:
+                try:
+                    assert up.version_of("somebody") == "v1"
+                    break
+                except (urllib.error.URLError, ConnectionError):
+                    assert process.poll() is None
+                    assert time.monotonic() < deadline
+                    time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
+            assert process.stderr.read() == ""
+        finally:
+            process.kill()
+
+
+def test_a_service_is_drained_even_where_its_successor_cannot_start(
+    start: Start, tmp_path: Path
+) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(ROOT / "models" / "diabetes", models / "diabetes")
+    (models / "diabetes" / "v2" / "model.onnx").write_bytes(b"not what was published")
+    up = start(manifest("v1"), models=models)
+    up.edit(manifest("v2", name="other"))
+    up.wait_for("diabetes-00001 drained and stopped")
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        up.predict("somebody")
+    with caught.value as answer:
+        assert answer.code == 404
+    up.edit(manifest("v1", name="other"))
+    up.wait_for("other-00002 ready")
+    up.wait_for_table(3)
+    assert up.predict("somebody", "/v2/models/other/infer")["model_version"] == "v1"
 
 
 def test_a_version_that_cannot_start_gets_no_traffic(start: Start, tmp_path: Path) -> None:

@@ -69,5 +69,6 @@ def models(tmp_path: Path) -> Path:
     for version in ("tomato/v1", "tomato/v2", "squares/v1"):
         folder = tmp_path / "models" / version
         folder.mkdir(parents=True)
-        (folder / "model.yaml").write_bytes(source.read_bytes())
+        named = source.read_text().replace("name: squares", f"name: {folder.parent.name}", 1)
+        (folder / "model.yaml").write_text(named)
     return tmp_path / "models"

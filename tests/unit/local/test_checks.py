@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.local.conftest import CONTAINER_FORM, MODEL_FORM
+from trellis.local import fields
 from trellis.local.checks import check
 from trellis.local.findings import Severity
 from trellis.local.inference_service import InferenceService
@@ -80,6 +81,53 @@ TABLE: dict[str, tuple[str, Severity, str, str]] = {
         MODEL_FORM + "      resources: {limits: {cpu: 1}}\n", NOTE,
         "spec.predictor.model.resources.limits", "not enforced",
     ),
+    "GPU requested": (
+        MODEL_FORM + "      resources: {requests: {nvidia.com/gpu: 1}}\n", NOTE,
+        "spec.predictor.model.resources.requests.nvidia.com/gpu", "no GPU is reserved",
+    ),
+    "another resource": (
+        MODEL_FORM + "      resources: {limits: {ephemeral-storage: 1Gi}}\n", NOTE,
+        "spec.predictor.model.resources.limits.ephemeral-storage", "none is enforced",
+    ),
+    "requests and limits": (
+        MODEL_FORM + "      resources: {requests: {cpu: 1}, limits: {cpu: 1}}\n", NOTE,
+        "spec.predictor.model.resources", "neither reserved nor enforced",
+    ),
+    "model's folder": (
+        MODEL_FORM.replace("tomato/v1", "tomato"), ERROR, "spec.predictor.model.storageUri",
+        "name a version: pvc://models/tomato/v2",
+    ),
+    "half a URI": (
+        MODEL_FORM.replace("pvc://models/tomato/v1", '"pvc://[models/x"'), ERROR,
+        "spec.predictor.model.storageUri", "is no URI",
+    ),
+    "a long path": (
+        MODEL_FORM.replace("tomato/v1", "x" * 300), ERROR, "spec.predictor.model.storageUri",
+        "too long",
+    ),
+    "another model's version": (
+        MODEL_FORM.replace("tomato/v1", "squares/v1"), NOTE, "spec.predictor.model.storageUri",
+        "is a version of the model 'squares', served as 'tomato'",
+    ),
+    "a container without a folder": (
+        CONTAINER_FORM[: CONTAINER_FORM.index("        args:")], ERROR,
+        "spec.predictor.containers[0]", "names no folder to serve",
+    ),
+    "a container with a volume's folder": (
+        CONTAINER_FORM[: CONTAINER_FORM.index("        args:")] + "        volumeMounts: [{name: x}]\n",
+        CLUSTER, "spec.predictor.containers[0]", "names no folder to serve",
+    ),
+    "namespace": (
+        MODEL_FORM.replace("  name: tomato\n", "  name: tomato\n  namespace: x\n"), NOTE,
+        "metadata.namespace", "is not honoured",
+    ),
+    "annotation of the platform": (
+        MODEL_FORM.replace(
+            "  name: tomato\n",
+            '  name: tomato\n  annotations: {autoscaling.knative.dev/target: "1"}\n',
+        ),
+        NOTE, "metadata.annotations.autoscaling.knative.dev/target", "is not honoured",
+    ),
     "replicas": (predictor("minReplicas: 3"), NOTE, "spec.predictor.minReplicas", "3 asked for"),
     "maxReplicas": (predictor("maxReplicas: 3"), NOTE, "spec.predictor.maxReplicas", "one process"),
     "secret in env": (
@@ -114,6 +162,41 @@ def test_findings(case: str, service: Read, models: Path) -> None:
 )
 def test_nothing_to_find(text: str, service: Read, models: Path) -> None:
     assert check(service(text), models) == []
+
+
+#: Fields that something here reads, or that the table above holds.
+READ = {
+    "model": "name command args env resources runtime modelFormat storageUri storage confidential",
+    "predictor": "model containers canaryTrafficPercent minReplicas",
+}
+
+
+def example(name: str, types: dict[type, frozenset[str]]) -> str:
+    values = {int: "3", str: "x", bool: "true", list: "[]", dict: "{}"}
+    (value,) = [values[kind] for kind, names in types.items() if name in names] or ["x"]
+    return f"{name}: {value}"
+
+
+@pytest.mark.parametrize("name", sorted(fields.MODEL - set(READ["model"].split())))
+def test_a_field_of_the_model_that_nothing_reads_is_named(
+    name: str, service: Read, models: Path
+) -> None:
+    text = MODEL_FORM + f"      {example(name, fields.CONTAINER_TYPES)}\n"
+    (finding,) = check(service(text), models)
+    assert finding.severity is NOTE
+    assert finding.field == f"spec.predictor.model.{name}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(fields.PREDICTOR - fields.LEGACY_FRAMEWORKS - set(READ["predictor"].split())),
+)
+def test_a_field_of_the_predictor_that_nothing_reads_is_named(
+    name: str, service: Read, models: Path
+) -> None:
+    (finding,) = check(service(predictor(example(name, fields.PREDICTOR_TYPES))), models)
+    assert finding.severity is NOTE
+    assert finding.field == f"spec.predictor.{name}"
 
 
 def test_a_model_yaml_that_is_none_is_an_error(service: Read, models: Path) -> None:

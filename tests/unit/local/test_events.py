@@ -11,6 +11,15 @@ def test_listeners_get_each_event_and_repeats_are_counted() -> None:
     assert [(event.text, event.times) for event in events.recent] == [("a", 1), ("b", 2)]
 
 
+def test_a_listener_that_lost_its_terminal_fails_nothing() -> None:
+    def gone(event: Event) -> None:
+        raise BrokenPipeError(event.text)
+
+    events = Events(gone)
+    events.add("a")
+    assert [event.text for event in events.recent] == ["a"]
+
+
 def test_old_events_are_forgotten() -> None:
     events = Events()
     for number in range(300):

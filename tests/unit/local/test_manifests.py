@@ -38,6 +38,20 @@ def test_other_kinds_are_named_and_skipped(write: Write) -> None:
     assert finding.line == 11
 
 
+def test_the_items_of_a_list_are_read_each_with_its_own_lines(write: Write) -> None:
+    text = "apiVersion: v1\nkind: List\nitems:\n"
+    for document in (MODEL_FORM, CONTAINER_FORM.replace("image:", "imagine:")):
+        first, *rest = document.splitlines(keepends=True)
+        text += f"- {first}" + "".join(f"  {line}" for line in rest)
+    reading = read_paths([write(text)])
+    assert [service.name for service in reading.services] == ["tomato"]
+    assert reading.services[0].line(("metadata", "name")) == 7
+    (finding,) = reading.findings
+    assert finding.field == "spec.predictor.containers[0].imagine"
+    assert finding.line == 4 + 9 + 8
+    assert read_paths([write("kind: List\nitems: 5\n")]).failed
+
+
 def test_two_of_one_name_are_an_error_that_names_both(tmp_path: Path) -> None:
     for name in ("a.yaml", "b.yaml"):
         (tmp_path / name).write_text(MODEL_FORM)

@@ -3,13 +3,15 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from trellis.local import up
 from trellis.local.settings import read_settings
 
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # no .env of the checkout
-    monkeypatch.delenv("TRELLIS_HTTP_PORT", raising=False)
+    for name in ("HTTP_PORT", "COOKIE_SECRET"):
+        monkeypatch.delenv(f"TRELLIS_{name}", raising=False)
 
 
 def test_defaults() -> None:
@@ -38,6 +40,26 @@ def test_the_cookies_secret_is_no_flag(monkeypatch: pytest.MonkeyPatch) -> None:
     secret = read_settings([])[2].cookie_secret
     assert secret is not None
     assert secret.get_secret_value() == "0123456789abcdef"
+
+
+def test_a_short_secret_is_refused_in_words_without_saying_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRELLIS_COOKIE_SECRET", "sesame")
+    assert up.main([]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("trellis up: cookie_secret: has 6 characters; expected 16 or more")
+    assert "sesame" not in said
+
+
+def test_the_example_of_an_env_file_works_uncommented(tmp_path: Path) -> None:
+    example = (Path(__file__).parents[3] / ".env.example").read_text()
+    lines = [line.removeprefix("# ") for line in example.splitlines() if "# TRELLIS_" in line]
+    (tmp_path / ".env").write_text("\n".join(lines))
+    settings = read_settings([])[2]
+    assert settings.cookie_secret is None
+    assert settings.default_model is None
+    assert settings.host == "127.0.0.1"
 
 
 def test_a_port_out_of_range() -> None:

@@ -2,7 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from trellis.local.storage import BadUri, OnlyInCluster, resolve, version_folder_problem
+from trellis.local.storage import (
+    BadUri,
+    OnlyInCluster,
+    resolve,
+    version_folder_problem,
+    versions_in,
+)
 
 MODELS = Path("there")
 
@@ -32,7 +38,10 @@ def test_another_claim_has_no_folder() -> None:
         resolve("pvc://other/tomato", MODELS)
 
 
-@pytest.mark.parametrize("uri", ["models/tomato", "pvc://models/../etc", "/models"])
+@pytest.mark.parametrize(
+    "uri",
+    ["models/tomato", "pvc://models/../etc", "/models", "pvc://[models/x", "pvc://models/a%00b"],
+)
 def test_bad_uris(uri: str) -> None:
     with pytest.raises(BadUri):
         resolve(uri, MODELS)
@@ -41,6 +50,11 @@ def test_bad_uris(uri: str) -> None:
 def test_version_folders(models: Path) -> None:
     assert version_folder_problem(models / "tomato/v1") is None
     assert version_folder_problem(models / "tomato") is None
+    assert versions_in(models / "tomato") == ["v1", "v2"]
+    assert versions_in(models / "tomato/v1") == []
     assert "holds v1, v2" in (version_folder_problem(models / "tomato/v3") or "")
+    assert "cannot be read: File name too long" in (
+        version_folder_problem(models / ("x" * 300)) or ""
+    )
     (models / "empty").mkdir()
     assert "holds no model.yaml" in (version_folder_problem(models / "empty") or "")

@@ -109,6 +109,54 @@ TABLE: dict[str, tuple[str, str, str, int, str, str]] = {
         MODEL_FORM, f"      {URI}\n", f"      {URI}\n      {URI}\n",
         10, "spec.predictor.model.storageUri", "is given twice",
     ),
+    "env without a name": (
+        CONTAINER_FORM, "name: STORAGE_URI", "name: A=B", 13,
+        "spec.predictor.containers[0].env[0].name", "is 'A=B'; expected letters",
+    ),
+    "minReplicas a list": (
+        MODEL_FORM, "  predictor:\n", "  predictor:\n    minReplicas: [1]\n",
+        7, "spec.predictor.minReplicas", "is a list; expected a whole number, 0 or more",
+    ),
+    "minReplicas a word": (
+        MODEL_FORM, "  predictor:\n", "  predictor:\n    minReplicas: two\n",
+        7, "spec.predictor.minReplicas", "is 'two'; expected a whole number",
+    ),
+    "maxReplicas negative": (
+        MODEL_FORM, "  predictor:\n", "  predictor:\n    maxReplicas: -1\n",
+        7, "spec.predictor.maxReplicas", "is the number -1; expected a whole number, 0 or more",
+    ),
+    "runtime a mapping": (
+        MODEL_FORM, f"      {URI}\n", f"      {URI}\n      runtime: {{a: b}}\n",
+        10, "spec.predictor.model.runtime", "is a mapping; expected a string",
+    ),
+    "resources a word": (
+        MODEL_FORM, f"      {URI}\n", f"      {URI}\n      resources: none\n",
+        10, "spec.predictor.model.resources", "is 'none'; expected a mapping",
+    ),
+    "limits a list": (
+        MODEL_FORM, f"      {URI}\n", f"      {URI}\n      resources: {{limits: []}}\n",
+        10, "spec.predictor.model.resources.limits", "is a list; expected a mapping",
+    ),
+    "cpu a word": (
+        MODEL_FORM, f"      {URI}\n", f"      {URI}\n      resources: {{limits: {{cpu: lots}}}}\n",
+        10, "spec.predictor.model.resources.limits.cpu", "is 'lots'; expected a quantity",
+    ),
+    "image a number": (
+        CONTAINER_FORM, "image: trellis/predictor", "image: 5", 9,
+        "spec.predictor.containers[0].image", 'quote it: "5"',
+    ),
+    "tty a word": (
+        CONTAINER_FORM, "image: trellis/predictor", "tty: certainly", 9,
+        "spec.predictor.containers[0].tty", "expected true or false",
+    ),
+    "volumes a mapping": (
+        MODEL_FORM, "  predictor:\n", "  predictor:\n    volumes: {}\n",
+        7, "spec.predictor.volumes", "is a mapping; expected a list",
+    ),
+    "namespace a number": (
+        MODEL_FORM, "  name: tomato\n", "  name: tomato\n  namespace: 5\n", 5,
+        "metadata.namespace", "is the number 5; expected a string",
+    ),
 }  # fmt: skip
 
 
