@@ -1,16 +1,16 @@
 """``python -m trellis.gateway``: one process, REST and gRPC, drained at SIGTERM."""
 
 import asyncio
-import contextlib
 import gc
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import grpc.aio
 import uvicorn
 import uvloop
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from trellis.gateway.app import gateway_app
 from trellis.gateway.channels import Channels
@@ -18,6 +18,7 @@ from trellis.gateway.gate import Gate
 from trellis.gateway.grpc_health import GrpcHealth
 from trellis.gateway.grpc_proxy import GrpcProxy
 from trellis.gateway.http_protocol import GatewayProtocol
+from trellis.gateway.listening import CannotListen, RestServer, listen_grpc, listening_socket
 from trellis.gateway.metering import Meters
 from trellis.gateway.routing_table import TableHolder, follow
 from trellis.gateway.settings import Settings, read_settings
@@ -27,16 +28,11 @@ from trellis.telemetry.logs import configure, get_logger
 from trellis.telemetry.metrics import GatewayMetrics
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn without its own signal handlers: draining comes first."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 async def serve(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT, then: not ready, wait, close the ports, finish, stop."""
+    """Run until SIGTERM or SIGINT, then: not ready, wait, close the ports, finish, stop.
+
+    Raises ``CannotListen`` where a port cannot be had.
+    """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -53,7 +49,7 @@ async def serve(settings: Settings) -> None:
         rest = _rest_server(settings, holder, upstream, meters, gate)
         grpc_server, channels = _grpc_server(settings, holder, meters, gate)
         await grpc_server.start()
-        serving = asyncio.create_task(rest.serve())
+        serving = asyncio.create_task(rest.run_until_stopped())
         get_logger().info(
             "gateway listens", http_port=settings.http_port, grpc_port=settings.grpc_port
         )
@@ -72,12 +68,10 @@ async def serve(settings: Settings) -> None:
 
 def _rest_server(
     settings: Settings, holder: TableHolder, upstream: Upstream, meters: Meters, gate: Gate
-) -> _Server:
-    return _Server(
+) -> RestServer:
+    return RestServer(
         uvicorn.Config(
             gateway_app(settings, holder, upstream, meters, gate),
-            host=settings.host,
-            port=settings.http_port,
             loop="none",
             http=GatewayProtocol,
             ws="none",
@@ -88,7 +82,8 @@ def _rest_server(
             server_header=False,
             forwarded_allow_ips=settings.trusted_proxies,
             timeout_graceful_shutdown=max(1, round(settings.grace_period)),
-        )
+        ),
+        listening_socket(settings.host, settings.http_port),
     )
 
 
@@ -107,12 +102,12 @@ def _grpc_server(
     server.add_generic_rpc_handlers(
         (GrpcHealth(holder), GrpcProxy(settings, holder, channels, signer, meters, gate))
     )
-    server.add_insecure_port(f"{settings.host}:{settings.grpc_port}")
+    listen_grpc(server, settings.host, settings.grpc_port)
     return server, channels
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Read the settings and serve; 2 where a setting does not fit."""
+    """Read the settings and serve; 2 where a setting does not fit, 1 where a port cannot be had."""
     try:
         settings = read_settings(sys.argv[1:] if argv is None else argv)
     except ValidationError as error:
@@ -120,10 +115,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             field = ".".join(str(part) for part in problem["loc"])
             sys.stderr.write(f"{field + ': ' if field else ''}{problem['msg']}\n")
         return 2
+    except SettingsError as error:
+        reason = f": {error.__cause__}" if error.__cause__ else ""
+        sys.stderr.write(f"{error}{reason}\n")
+        return 2
     configure("gateway", settings.log_level)
     # What is loaded by now stays; looking through it again would only cost.
     gc.freeze()
-    uvloop.run(serve(settings))
+    try:
+        uvloop.run(serve(settings))
+    except CannotListen as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     return 0
 
 

@@ -14,7 +14,7 @@ from trellis.gateway.answers import Send, error_headers
 from trellis.gateway.api import ApiPages
 from trellis.gateway.body import Receive
 from trellis.gateway.catalogue import Catalogue
-from trellis.gateway.errors import GatewayError
+from trellis.gateway.errors import FAILED, GatewayError
 from trellis.gateway.gate import Gate
 from trellis.gateway.metering import Meters
 from trellis.gateway.pages.files import icon, page_files
@@ -28,6 +28,7 @@ from trellis.gateway.status import Status
 from trellis.gateway.units import CookieSigner
 from trellis.gateway.upstream import Upstream
 from trellis.gateway.visitors import Visitors
+from trellis.telemetry.logs import get_logger
 from trellis.telemetry.request_ids import take_or_make_request_id
 
 ASGIApp = Callable[[Any, Receive, Send], Awaitable[None]]
@@ -71,7 +72,7 @@ def people_app(
             Route("/predict", predict.answer, methods=["POST"]),
             Route("/predict/{model}", predict.answer, methods=["POST"]),
             Route("/models", status.models),
-            Route("/models/{model}/examples/{place:int}", status.example_image),
+            Route("/models/{model}/examples/{place}", status.example_image),
             Route("/health", status.health),
             Route("/v2/health/live", status.live),
             Route("/v2/health/ready", status.ready),
@@ -117,11 +118,13 @@ async def _answer_unrouted(request: Request, error: Exception) -> Response:
     )
 
 
-async def _answer_fault(request: Request, _error: Exception) -> Response:
+async def _answer_fault(request: Request, error: Exception) -> Response:
+    request_id = _request_id(request)
+    get_logger().error("request failed", request_id=request_id, exc_info=error)
     return Response(
-        b'{"error":"the gateway failed; its log says more under this request id"}',
+        orjson.dumps({"error": FAILED}),
         500,
-        {"x-request-id": _request_id(request)},
+        {"x-request-id": request_id},
         media_type="application/json",
     )
 

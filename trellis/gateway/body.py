@@ -85,6 +85,11 @@ class Body:
                 while not self.arrived:
                     await self._next()
 
+    async def caller_gone(self) -> None:
+        """Wait until the caller has closed the connection; only after the body has arrived."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     async def _next(self) -> bytes:
         message = await self._receive()
         if message["type"] == "http.disconnect":

@@ -96,7 +96,11 @@ class Catalogue:
         async with response:
             if response.status in {404, 405, 501}:
                 return None
-            body = await response.content.read(MOST_BYTES)
+            body = bytearray()
+            async for piece in response.content.iter_any():
+                body += piece
+                if len(body) > MOST_BYTES:
+                    raise self._broke(target)
         try:
             document = orjson.loads(body)
         except orjson.JSONDecodeError:

@@ -18,6 +18,9 @@
 
 from typing import ClassVar
 
+#: Said where the fault is the gateway's own; whoever says it logs the rest under the same id.
+FAILED = "the gateway failed; its log says more under this request id"
+
 
 class GatewayError(Exception):
     """Any request that the gateway refuses; ``str(error)`` is the sentence for the caller."""

@@ -45,6 +45,8 @@ class GrpcHealth(grpc.GenericRpcHandler):
             if status != told:
                 yield status
                 told = status
+            if self._holder.draining and told == _NOT_SERVING:
+                return  # an open watch would hold up the end for the whole grace period
             await asyncio.sleep(WATCH_SECONDS)
 
     def _status(self) -> bytes:

@@ -22,6 +22,7 @@ from trellis.gateway.router import Target
 from trellis.gateway.routing_table import TableHolder
 from trellis.gateway.settings import Settings
 from trellis.gateway.units import CookieSigner, unit_of
+from trellis.gateway.upstream import failure_of
 from trellis.telemetry.request_ids import Trace, trace
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
@@ -46,6 +47,11 @@ _HTTP_OF = {
     grpc.StatusCode.UNAVAILABLE: 503,
     grpc.StatusCode.DEADLINE_EXCEEDED: 504,
 }
+
+#: How grpc tells that a connection ended under a call.
+_BROKEN = frozenset(
+    (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL)
+)
 
 
 class GrpcProxy(grpc.GenericRpcHandler):
@@ -173,7 +179,12 @@ class GrpcProxy(grpc.GenericRpcHandler):
             metadata=forwarded_metadata(context.invocation_metadata(), identity),
             wait_for_ready=True,
         )
-        answer = await call
+        try:
+            answer = await call
+        except grpc.aio.AioRpcError as error:
+            if _channel_broke(error, channel):
+                raise failure_of(None) from error
+            raise
         initial = returned_metadata(
             await call.initial_metadata(), identity, keep_version=keep_version
         )
@@ -234,6 +245,19 @@ def _for_arm(request: bytes, names: Names, target: Target) -> bytes:
     if target.arm.model == names.model:
         return request
     return renamed(request, names, target.arm.model)
+
+
+def _channel_broke(error: grpc.aio.AioRpcError, channel: grpc.aio.Channel) -> bool:
+    """Whether a failure is the connection's end, told in grpc's words, and no predictor's answer.
+
+    grpc does not say which. A predictor's answer comes with metadata of its own or over a
+    connection that stays.
+    """
+    return (
+        error.code() in _BROKEN
+        and not error.trailing_metadata()
+        and channel.get_state() is not grpc.ChannelConnectivity.READY
+    )
 
 
 async def _abort(context: Context, error: GatewayError, identity: Trace) -> NoReturn:

@@ -1,7 +1,8 @@
 """What is answered to bytes that are no HTTP: the same kind of sentence as everywhere."""
 
 import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from trellis.telemetry.plain_http import PlainHttpProtocol
 
 _BODY = orjson.dumps(
     {"error": "this is no valid HTTP/1.1 request: its request line or a header cannot be read"}
@@ -14,8 +15,8 @@ _ANSWER = (
 ) % (len(_BODY), _BODY)
 
 
-class GatewayProtocol(HttpToolsProtocol):
-    """Uvicorn's protocol, with refusals in JSON."""
+class GatewayProtocol(PlainHttpProtocol):
+    """Takes no upgrade, and refuses in JSON."""
 
     def send_400_response(self, msg: str) -> None:
         """Refuse and close: where the next request would begin is not known."""

@@ -9,10 +9,13 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from trellis.gateway.catalogue import Described
 from trellis.gateway.errors import BadRequest, DoesNotFit, UpstreamBroke, WrongMediaType
+from trellis.gateway.flags import flag
 
 _WANTED = "send an image (multipart or as it is) or JSON"
 #: Fields of the request that are no input.
 _VERSION_FIELDS = frozenset(("model_version", "fallback"))
+#: ``curl -d`` says it sends a form, whatever it sends; V1 and V2 read it as JSON too.
+_JSON_TYPES = frozenset(("", "application/json", "application/x-www-form-urlencoded"))
 
 
 class Sent(NamedTuple):
@@ -33,7 +36,7 @@ async def read_sent(content_type: str, body: bytes) -> Sent:
         return Sent(body, {}, None, fallback=False)
     if media_type == "multipart/form-data":
         return await _read_form(content_type, body)
-    if media_type in {"application/json", ""}:
+    if media_type in _JSON_TYPES:
         return _read_json(body)
     raise WrongMediaType(
         f"content-type {media_type[:64]!r} is not taken here; {_WANTED} (application/json, image/jpeg, image/png, image/webp, multipart/form-data)"
@@ -136,9 +139,15 @@ def _sent(image: bytes | None, fields: dict[str, Any]) -> Sent:
     version = fields.get("model_version")
     if version is not None and not isinstance(version, str):
         raise DoesNotFit(f"field 'model_version' is {_type_name(version)}, expected a string")
-    fallback = fields.get("fallback") in {True, "true", "1"}
+    fallback = _fallback(fields.get("fallback"))
     inputs = {name: value for name, value in fields.items() if name not in _VERSION_FIELDS}
     return Sent(image, inputs, version or None, fallback)
+
+
+def _fallback(value: Any) -> bool:
+    if value is not None and not isinstance(value, str | bool):
+        raise DoesNotFit(f"field 'fallback' is {_type_name(value)}, expected true or false")
+    return value if isinstance(value, bool) else flag(value, "fallback")
 
 
 def _value(sent: Sent, model: Described) -> Any:

@@ -13,13 +13,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trellis.gateway.body import Body, ClientGone
+from trellis.gateway.caller import WhileCallerWaits
 from trellis.gateway.catalogue import Catalogue
 from trellis.gateway.errors import (
+    FAILED,
     BodyTooSlow,
     DeadlineExceeded,
     GatewayError,
-    UpstreamBroke,
 )
+from trellis.gateway.flags import flag
 from trellis.gateway.gate import Gate
 from trellis.gateway.headers import Incoming, read_headers
 from trellis.gateway.metering import Meters
@@ -28,8 +30,9 @@ from trellis.gateway.proxy import CLIENT_GONE, TOO_MANY
 from trellis.gateway.router import Target
 from trellis.gateway.routing_table import TableHolder
 from trellis.gateway.settings import Settings
-from trellis.gateway.upstream import Upstream
+from trellis.gateway.upstream import Upstream, failure_of
 from trellis.gateway.visitors import Visitors
+from trellis.telemetry.logs import get_logger
 
 
 class _Refused(Exception):
@@ -80,13 +83,17 @@ class Predict:
         except ClientGone:
             self._meters.refused(CLIENT_GONE)
             return Response(status_code=CLIENT_GONE)
+        except Exception:
+            self._meters.refused(500)
+            raise
 
     async def _answer(
         self, request: Request, body: Body, incoming: Incoming, started: float
     ) -> Response:
         """Read the body, choose the arm, then the metered part."""
+        deadline = asyncio.get_running_loop().time() + self._timeout
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout_at(deadline):
                 await body.begin(incoming.content_length)
                 sent = await read_sent(request.headers.get("content-type", ""), await body.read())
         except TimeoutError:
@@ -98,13 +105,16 @@ class Predict:
         visitor = self._visitors.of(request, incoming)
         query = request.query_params
         version = query.get("model_version") or incoming.version or sent.version
-        fallback = sent.fallback or query.get("fallback") == "true"
+        fallback = sent.fallback or flag(query.get("fallback"), "fallback")
         target = route.choose(visitor.unit, version, fallback=fallback)
         target.meter.started()
         code = CLIENT_GONE
         try:
-            answer = await self._predict(target, sent, incoming)
+            with WhileCallerWaits(body):
+                answer = await self._predict(target, sent, incoming, deadline)
             code = 200
+        except ClientGone:
+            response = Response(status_code=CLIENT_GONE)
         except GatewayError as error:
             code = error.status
             response = _json(code, {"error": str(error)})
@@ -115,9 +125,12 @@ class Predict:
             response = _json(code, {"error": str(refused)})
             if refused.retry_after is not None:
                 response.headers["retry-after"] = refused.retry_after
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets words and the log the rest
             code = 500
-            raise
+            get_logger().error(
+                "prediction failed", request_id=incoming.trace.request_id, exc_info=error
+            )
+            response = _json(code, {"error": FAILED})
         else:
             answer["request_id"] = incoming.trace.request_id
             answer["latency_ms"] = round((time.perf_counter() - started) * 1000, 2)
@@ -130,9 +143,11 @@ class Predict:
         visitor.remember(response)
         return response
 
-    async def _predict(self, target: Target, sent: Sent, incoming: Incoming) -> dict[str, Any]:
+    async def _predict(
+        self, target: Target, sent: Sent, incoming: Incoming, deadline: float
+    ) -> dict[str, Any]:
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout_at(deadline):
                 model = await self._catalogue.describe(target, self._timeout)
                 headers, body = infer_request(sent, model)
                 headers["x-request-id"] = incoming.trace.request_id
@@ -146,9 +161,7 @@ class Predict:
                 f"the model gave no whole answer within {self._timeout:g} s"
             ) from None
         except (aiohttp.ClientError, ConnectionError):
-            raise UpstreamBroke(
-                "the model's predictor closed the connection before its answer was whole"
-            ) from None
+            raise failure_of(None) from None
         document = _object(answer)
         if response.status != 200:
             raise _refusal(response, document)

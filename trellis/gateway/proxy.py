@@ -12,7 +12,8 @@ import aiohttp
 
 from trellis.gateway.answers import Send, send_error
 from trellis.gateway.body import Body, ClientGone, Receive
-from trellis.gateway.errors import BodyTooSlow, DeadlineExceeded, GatewayError
+from trellis.gateway.caller import WhileCallerWaits
+from trellis.gateway.errors import FAILED, BodyTooSlow, DeadlineExceeded, GatewayError
 from trellis.gateway.gate import Gate
 from trellis.gateway.headers import Incoming, read_headers, returned_headers
 from trellis.gateway.metering import Meters
@@ -107,7 +108,7 @@ class Proxy:
             code = 500
             get_logger().error("proxying failed", request_id=request_id, exc_info=error)
             if not answer.started:
-                await send_error(send, GatewayError("the gateway failed"), request_id)
+                await send_error(send, GatewayError(FAILED), request_id)
         finally:
             target.meter.finished(code, time.perf_counter() - started)
 
@@ -117,7 +118,8 @@ class Proxy:
         try:
             async with asyncio.timeout(self._timeout):
                 await body.begin(exchange.incoming.content_length)
-                return await self._pass_on(target, exchange, body, answer)
+                with WhileCallerWaits(body):
+                    return await self._pass_on(target, exchange, body, answer)
         except TimeoutError:
             if not body.arrived:
                 raise BodyTooSlow(

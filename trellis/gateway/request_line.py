@@ -5,6 +5,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qs, unquote
 
 from trellis.gateway.errors import NotFound
+from trellis.gateway.flags import flag
 from trellis.gateway.router import Target
 
 _PATH = re.compile(rb"(/v[12]/models/)([^/:]+)((?:/versions/([^/:]+))?.*)", re.DOTALL)
@@ -25,7 +26,7 @@ def read_request_line(raw_path: bytes, query: bytes) -> Asked:
     """Model and version of ``/v1/models/{m}…`` or ``/v2/models/{m}[/versions/{v}]…``.
 
     A version in the path goes before ``?model_version=``. Raises ``NotFound`` for a path that
-    names no model or climbs with dots.
+    names no model or climbs with dots, ``BadRequest`` for a ``?fallback=`` that says nothing.
     """
     matched = _PATH.fullmatch(raw_path)
     if matched is None or _DOTS.search(unquote(raw_path.decode("latin-1"))):
@@ -34,8 +35,8 @@ def read_request_line(raw_path: bytes, query: bytes) -> Asked:
     asked_version = unquote(version.decode("latin-1")) if version else None
     fallback = False
     if b"fallback" in query or b"model_version" in query:
-        fields = parse_qs(query.decode("latin-1"))
-        fallback = fields.get("fallback", [""])[-1].lower() in {"true", "1"}
+        fields = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+        fallback = flag(fields["fallback"][-1], "fallback") if "fallback" in fields else False
         if asked_version is None:
             asked_version = fields.get("model_version", [""])[-1] or None
     return Asked(before, unquote(model.decode("latin-1")), after, asked_version, fallback)

@@ -70,10 +70,11 @@ class Status:
         """The picture of one example, as its predictor gave it."""
         target = self._holder.router.route(request.path_params["model"]).stable
         described = await self._catalogue.describe(target, DESCRIBE_SECONDS)
-        place: int = request.path_params["place"]
-        image = described.examples[place].image if place < len(described.examples) else None
+        place: str = request.path_params["place"]
+        pictures = {str(at): example.image for at, example in enumerate(described.examples)}
+        image = pictures.get(place)
         if image is None:
-            raise NotFound(f"model {target.model!r} has no example picture {place}")
+            raise NotFound(f"model {target.model!r} has no example picture {place[:24]!r}")
         return Response(image, media_type=_picture_type(image))
 
     async def metrics(self, _request: Request) -> Response:

@@ -18,9 +18,9 @@ from trellis.contracts.routing_table import Arm
 from trellis.gateway.body import Body
 from trellis.gateway.errors import UpstreamBroke, UpstreamDown
 
-#: Seconds an unused connection is kept: under the 5 s after which uvicorn, the server that
-#: predictors run on, closes it, for a request must not meet a connection about to close.
-KEEPALIVE_SECONDS = 3.0
+#: Seconds an unused connection is kept: well under the 65 s after which a predictor closes it
+#: (its ``timeout_keep_alive``), for a request must not meet a connection about to close.
+KEEPALIVE_SECONDS = 30.0
 #: Seconds between two attempts to connect: doubled from the first to the second.
 CONNECT_PAUSE = (0.02, 0.25)
 
@@ -114,7 +114,7 @@ class Upstream:
 
 
 def failure_of(body: bytes | Body | None) -> Exception:
-    """Why an exchange broke after it began: the body's own failure, else the predictor's."""
+    """Why an exchange broke after it began: the body's own failure, else ``UpstreamBroke``."""
     if isinstance(body, Body) and body.failure is not None:
         return body.failure
     return UpstreamBroke("the model's predictor closed the connection before its answer was whole")

@@ -29,7 +29,7 @@ def gateway(folder: Path, upstreams: tuple[FakeUpstream, FakeUpstream]) -> Itera
     everybody = [[0, 1]]
     kinds = {
         name: [one.arm(model=name, intervals=everybody)]
-        for name in ("sentiment", "leaf", "rows", "squares")
+        for name in ("sentiment", "leaf", "rows", "squares", "asleep")
     }
     split = [
         one.arm(model="sentiment", intervals=[[0, 0.8]], role="stable"),

@@ -40,16 +40,15 @@ CONTENT_TYPES = (
     "image/jpeg",
     "multipart/form-data; boundary=b",
     "multipart/form-data",
+    "application/x-www-form-urlencoded",
     "text/plain",
     "",
     "\x7f;;=",
 )
+FIELDS = ("text", "features", "image", "model_version", "fallback")
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from(["text", "features", "image", "model_version"]), inner)
-    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(FIELDS), inner),
     max_leaves=8,
 )
 PART = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'

@@ -1,6 +1,8 @@
 """``/predict`` for people, through a real gateway and a small real upstream."""
 
 import json
+import socket
+import time
 from typing import Any
 
 import pytest
@@ -96,6 +98,20 @@ def test_no_answer_tells_the_version(gateway: Gateway, asked: dict[str, str]) ->
             422,
             "takes a text in field 'text'",
         ),
+        (
+            "sentiment",
+            "application/json",
+            b'{"text": "x", "fallback": []}',
+            422,
+            "'fallback' is a list, expected true or false",
+        ),
+        (
+            "split?fallback=perhaps",
+            "application/json",
+            b'{"text": "x"}',
+            400,
+            "'fallback' is 'perhaps', expected true or false",
+        ),
         ("sentiment", "image/png", b"\x89PNG", 415, "takes a text, not an image"),
         ("sentiment", "text/csv", b"a,b", 415, "'text/csv' is not taken here"),
         ("nope", "application/json", b'{"text": "a"}', 404, "unknown model 'nope'"),
@@ -117,6 +133,73 @@ def test_bad_input_is_refused_in_words(
     assert answer[0] == status
     assert sentence in json.loads(answer[2])["error"]
     assert answer[1]["x-request-id"] == "bad-1"
+
+
+def test_curls_own_content_type_is_taken_as_json(gateway: Gateway) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    answer = ask("POST", f"{gateway.url}/predict/sentiment", b'{"text": "hi"}', headers)
+    assert document(answer)["label"] == "positive"
+
+
+@pytest.mark.parametrize("how", ["json", "form"])
+def test_a_version_in_the_body_chooses_the_arm(gateway: Gateway, how: str) -> None:
+    def count() -> float:
+        return gateway.metric("trellis_requests_total", model="split", version="v2", code="200")
+
+    before = count()
+    for _ in range(5):
+        url = f"{gateway.url}/predict/split"
+        if how == "json":
+            answer = post_json(url, {"text": "hi", "model_version": "v2"})
+        else:
+            fields = {"text": "hi", "model_version": "v2"}
+            parts = "".join(
+                f'--b\r\ncontent-disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+                for name, value in fields.items()
+            )
+            form = {"content-type": "multipart/form-data; boundary=b"}
+            answer = ask("POST", url, (parts + "--b--\r\n").encode(), form)
+        assert answer[0] == 200, answer
+    assert count() == before + 5
+
+
+@pytest.mark.parametrize("word", ["1", "true", "Yes", ""])
+def test_every_word_that_lets_another_version_answer(gateway: Gateway, word: str) -> None:
+    for route in ("predict/split?", "v2/models/split/infer?"):
+        url = f"{gateway.url}/{route}model_version=v9&fallback={word}"
+        assert post_json(url, {"text": "hi"})[0] == 200
+    body = {"text": "hi", "model_version": "v9", "fallback": word}
+    assert post_json(f"{gateway.url}/predict/split", body)[0] == 200
+
+
+def test_body_and_model_share_one_deadline(gateway: Gateway) -> None:
+    body = b'{"text": "hi"}'
+    head = f"POST /predict/asleep HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n"
+    started = time.monotonic()
+    with socket.create_connection(("127.0.0.1", gateway.http_port), timeout=20) as slow:
+        slow.sendall(head.encode() + body[:5])
+        time.sleep(1.5)
+        slow.sendall(body[5:])
+        assert slow.recv(65_536).startswith(b"HTTP/1.1 504 ")
+    # The gateway's deadline is 3 s, of which the body took half.
+    assert time.monotonic() - started < 4
+
+
+def test_a_caller_that_leaves_is_counted_as_gone(gateway: Gateway) -> None:
+    def count() -> float:
+        return gateway.metric("trellis_requests_total", model="asleep", code="499")
+
+    before = count()
+    body = b'{"text": "hi"}'
+    head = f"POST /predict/asleep HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", gateway.http_port), timeout=20) as leaving:
+        leaving.sendall(head.encode() + body)
+        time.sleep(0.3)
+    until = time.monotonic() + 2
+    while count() == before and time.monotonic() < until:
+        time.sleep(0.02)
+    assert count() == before + 1
+    assert gateway.metric("trellis_inflight_requests", model="asleep") == 0
 
 
 def test_pages_and_answers_carry_security_headers(gateway: Gateway) -> None:

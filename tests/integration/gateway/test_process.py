@@ -1,13 +1,15 @@
 """The process itself: how it starts, what it weighs, how it refuses settings."""
 
+import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.integration.gateway.processes import Gateway, get, post_json
+from tests.integration.gateway.processes import Gateway, free_port, get, post_json
 
 #: The design's bound for a gateway at rest, in MB.
 MOST_MEGABYTES = 120
@@ -50,6 +52,26 @@ def test_a_setting_that_does_not_fit_ends_it_with_a_sentence(
     assert sentence in child.stderr
     assert "Traceback" not in child.stderr
     assert "short" not in child.stderr.replace("too_short", "")
+
+
+@pytest.mark.parametrize("which", ["http_port", "grpc_port"])
+def test_a_port_in_use_ends_it_with_a_sentence(tmp_path: Path, which: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = {"http_port": free_port(), "grpc_port": free_port()}
+        ports[which] = taken.getsockname()[1]
+        flags = [f"--{name}={port}" for name, port in ports.items()]
+        child = subprocess.run(
+            [sys.executable, "-m", "trellis.gateway", "--host=127.0.0.1", *flags],
+            env={**os.environ, "TRELLIS_ROUTING_TABLE_FILE": str(tmp_path / "table.json")},
+            cwd=Path(__file__).parents[3],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert child.returncode == 1
+    assert f"{which} {ports[which]} cannot be listened on at 127.0.0.1" in child.stderr
+    assert "Traceback" not in child.stderr + child.stdout
 
 
 def test_no_line_is_logged_for_a_request(gateway: Gateway) -> None:

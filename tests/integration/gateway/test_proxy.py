@@ -4,6 +4,7 @@ import http.client
 import json
 import math
 import socket
+import time
 from typing import Any
 
 import pytest
@@ -185,10 +186,36 @@ def test_a_caller_that_leaves_midway_leaves_the_gateway_well(gateway: Gateway) -
     assert gateway.metric("trellis_inflight_requests", model="split") == 0
 
 
+def test_a_caller_that_leaves_before_the_answer_is_noticed_and_counted(gateway: Gateway) -> None:
+    def count() -> float:
+        return gateway.metric("trellis_requests_total", model="asleep", code="499")
+
+    before = count()
+    pieces = b"2\r\n{}\r\n", b"0\r\n\r\n"
+    for length, body in (("content-length: 2", (b"{}",)), ("transfer-encoding: chunked", pieces)):
+        with socket.create_connection(("127.0.0.1", gateway.http_port), timeout=20) as leaving:
+            head = f"POST /v2/models/asleep/infer HTTP/1.1\r\nhost: x\r\n{length}\r\n\r\n"
+            leaving.sendall(head.encode())
+            for piece in body:
+                time.sleep(0.1)
+                leaving.sendall(piece)
+            time.sleep(0.2)
+    until = time.monotonic() + 2
+    while count() < before + 2 and time.monotonic() < until:
+        time.sleep(0.02)
+    assert count() == before + 2
+    assert gateway.metric("trellis_inflight_requests", model="asleep") == 0
+
+
+def test_a_place_that_no_number_holds_is_no_example(gateway: Gateway) -> None:
+    for place in ("7", "9" * 5000, "-1", "x"):
+        assert get(f"{gateway.url}/models/leaf/examples/{place}")[0] == 404
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "sentence"),
     [
-        ("POST", "/v2/models/nope/infer", 404, "unknown model 'nope'; known are: leaf"),
+        ("POST", "/v2/models/nope/infer", 404, "unknown model 'nope'; known are: asleep, leaf"),
         ("POST", "/v2/models/split/../../metrics", 404, "no such route"),
         ("GET", "/nowhere", 404, "no such route: /nowhere"),
         ("GET", "/predict", 405, "method GET is not taken here"),
@@ -233,6 +260,43 @@ def test_bytes_that_are_no_http_are_refused_in_words(gateway: Gateway, sent: byt
     assert "no valid HTTP/1.1" in json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
 
 
+UPGRADES = {
+    "h2c": "connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQ",
+    "websocket": "connection: upgrade\r\nupgrade: websocket",
+}
+
+
+@pytest.mark.parametrize("asked", UPGRADES)
+@pytest.mark.parametrize("path", [INFER, "/predict/sentiment"])
+def test_a_request_that_asks_for_an_upgrade_is_answered_without(
+    gateway: Gateway, asked: str, path: str
+) -> None:
+    body = b'{"text": "hi"}'
+    head = (
+        f"POST {path} HTTP/1.1\r\nhost: x\r\n{UPGRADES[asked]}\r\n"
+        f"content-type: application/json\r\nx-do: echo\r\ncontent-length: {len(body)}\r\n\r\n"
+    ).encode()
+    expected = body if path == INFER else b'"label":"positive"'
+    with socket.create_connection(("127.0.0.1", gateway.http_port), timeout=2) as raw:
+        # Two at once, then one whose body comes in pieces: the connection stays good.
+        raw.sendall(head + body + head + body)
+        answers = _until(raw, expected, 2)
+        for piece in (head, body[:3], body[3:]):
+            raw.sendall(piece)
+            time.sleep(0.05)
+        answers += _until(raw, expected, 1)
+    assert answers.count(b"HTTP/1.1 200 OK") == 3
+
+
+def _until(connection: socket.socket, expected: bytes, times: int) -> bytes:
+    received = b""
+    while received.count(expected) < times:
+        piece = connection.recv(65_536)
+        assert piece, received
+        received += piece
+    return received
+
+
 def test_the_connection_survives_every_refusal(gateway: Gateway) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", gateway.http_port, timeout=20)
     for path in ("/v2/models/nope/infer", "/v2/models/split/versions/v9/infer", "/nowhere", INFER):
@@ -269,7 +333,7 @@ def test_the_quiet_routes(gateway: Gateway) -> None:
     assert document("/v2/health/live") == {"live": True}
     assert document("/v2/health/ready") == {"ready": True}
     assert document("/v2")["name"] == "trellis-gateway"
-    names = ["leaf", "renamed", "rows", "sentiment", "split", "squares"]
+    names = ["asleep", "leaf", "renamed", "rows", "sentiment", "split", "squares"]
     assert document("/v1/models") == document("/v2/models") == {"models": names}
     models = {model["name"]: model for model in document("/models")["models"]}
     assert models["leaf"] == {"name": "leaf", "input": "image", "default": False}

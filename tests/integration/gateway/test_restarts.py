@@ -13,6 +13,7 @@ import aiohttp
 import grpc
 import grpc.aio
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 
 from tests.integration.gateway.processes import FakeUpstream, Gateway, get, post_json, table_of
@@ -123,6 +124,45 @@ async def test_a_grpc_call_waits_for_a_predictor_too(
         await asyncio.sleep(0.5)
         await asyncio.to_thread(upstream.up)
         assert await waiting == message
+
+
+async def test_a_grpc_call_inside_a_killed_predictor_fails_in_our_words(
+    upstream: FakeUpstream, start_gateway: StartGateway
+) -> None:
+    gateway = start_gateway()
+    message = pb.ModelInferRequest(model_name="squares").SerializeToString()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{gateway.grpc_port}") as channel:
+        ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+            "/inference.GRPCInferenceService/ModelInfer"
+        )
+        inside = asyncio.ensure_future(ask(message, timeout=20, metadata=(("x-do", "think:9"),)))
+        await asyncio.sleep(0.5)
+        await asyncio.to_thread(upstream.stop, signal.SIGKILL)
+        with pytest.raises(grpc.aio.AioRpcError) as broke:
+            await inside
+    assert broke.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert broke.value.details() == (
+        "the model's predictor closed the connection before its answer was whole"
+    )
+    assert gateway.metric("trellis_requests_total", code="502", protocol="grpc") == 1
+
+
+async def test_an_open_watch_of_health_is_told_and_holds_up_no_stop(
+    start_gateway: StartGateway,
+) -> None:
+    gateway = start_gateway()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{gateway.grpc_port}") as channel:
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        told = []
+        async for answer in watch:
+            told.append(answer.status)
+            if len(told) == 1:
+                gateway.send(signal.SIGTERM)
+        assert gateway.child is not None
+        # The grace period is 30 s.
+        assert await asyncio.to_thread(gateway.child.wait, 10) == 0
+    health = health_pb2.HealthCheckResponse
+    assert told == [health.SERVING, health.NOT_SERVING]
 
 
 def test_a_predictor_that_stays_down_is_503_with_when_to_come_again(

@@ -5,6 +5,8 @@
 64 KiB), ``think:SECONDS`` (a late answer over gRPC). Without it the answer tells name, method,
 path, headers and the body's size.
 
+The model ``asleep`` answers nothing until its caller has gone.
+
 Over gRPC, ``ModelInfer`` answers with the request's own bytes and the metadata that came.
 """
 
@@ -74,6 +76,10 @@ class Upstream:
             message = await receive()
             body += message.get("body", b"")
             more = message.get("more_body", False)
+        if scope["path"].startswith("/v2/models/asleep"):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            return
         if do == "slow":
             await asyncio.sleep(float(argument))
         status = int(argument) if do == "status" else 200
