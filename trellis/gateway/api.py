@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from trellis import __version__
 from trellis.gateway.errors import NotFound
-from trellis.telemetry.api_page import api_page
+from trellis.web.api_page import api_page
 
 _ERROR = {
     "description": "Refused; the sentence names the field, what came and what was expected",

@@ -2,7 +2,7 @@
 
 import orjson
 
-from trellis.telemetry.plain_http import PlainHttpProtocol
+from trellis.web.plain_http import PlainHttpProtocol
 
 _BODY = orjson.dumps(
     {"error": "this is no valid HTTP/1.1 request: its request line or a header cannot be read"}

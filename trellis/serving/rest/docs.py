@@ -9,7 +9,7 @@ from trellis import __version__
 from trellis.contracts.model_yaml import ModelYaml
 from trellis.serving.repository import Repository
 from trellis.serving.rest.http import JSON
-from trellis.telemetry.api_page import api_page
+from trellis.web.api_page import api_page
 
 _ERROR: dict[str, Any] = {
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},

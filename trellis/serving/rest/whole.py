@@ -8,7 +8,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from trellis.telemetry.plain_http import PlainHttpProtocol
+from trellis.web.plain_http import PlainHttpProtocol
 
 #: Where a scope's ``extensions`` hold its ``Exchange``.
 EXTENSION = "trellis.exchange"

@@ -2,7 +2,7 @@
 
 import re
 
-from trellis.telemetry.api_page import api_page
+from trellis.web.api_page import api_page
 
 
 def test_the_page_names_only_what_is_here() -> None:
