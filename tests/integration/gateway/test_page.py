@@ -28,7 +28,7 @@ DESK = {"width": 1200, "height": 900}
 
 # Where a run requires the browser, a missing one fails at its launch instead.
 pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and "TRELLIS_REQUIRE_BROWSER" not in os.environ,
+    CHROMIUM is None and "TRELLIS_REQUIRE_TOOLS" not in os.environ,
     reason="needs Chromium on the PATH",
 )
 
