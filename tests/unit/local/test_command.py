@@ -1,3 +1,4 @@
+import os
 import sys
 from pathlib import Path
 
@@ -108,6 +109,8 @@ def test_whose_command_it_is(given: tuple[str, ...], ours: bool) -> None:
 def test_what_names_another_predictor_is_not_handed_down(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    for name in [name for name in os.environ if name.startswith("TRELLIS_")]:
+        monkeypatch.delenv(name)  # the run of the tests has settings of its own
     for name in ("PATH", "MODEL_DIR", "MODEL_NAME", "HTTP_PORT", "WORKERS", "REVISION", "ENGINE"):
         monkeypatch.setenv(f"TRELLIS_{name}", "5")
     template = Template(digest="x", env={"TRELLIS_HTTP_PORT": "7"})
