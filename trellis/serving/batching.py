@@ -13,8 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from trellis.serving.computing import Compute, compute_all, in_daemon_thread
+from trellis.serving.computing import Compute, compute_all
 from trellis.serving.errors import CallerGone, DeadlineExceeded, NotReady, Overloaded, ServingError
+from trellis.serving.thread_calls import in_daemon_thread
 from trellis.serving.types import Tensors, rows_of
 from trellis.telemetry.logs import get_logger
 
@@ -48,7 +49,6 @@ class _Item:
 class _Batch:
     items: list[_Item]
     rows: int
-    started: float = 0.0
     seconds: float = 0.0
 
 
@@ -251,9 +251,9 @@ class Batcher:
 
     def _work(self) -> None:
         while (batch := self._inbox.get()) is not None:
-            batch.started = time.perf_counter()
+            started = time.perf_counter()
             compute_all(self._compute, batch.items)
-            batch.seconds = time.perf_counter() - batch.started
+            batch.seconds = time.perf_counter() - started
             try:
                 self._loop.call_soon_threadsafe(self._finished, batch)
             except RuntimeError:  # the loop has closed: nobody waits any more

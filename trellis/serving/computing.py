@@ -1,6 +1,5 @@
 """What the compute thread does with a batch: join, compute, check, split; a bad row fails alone."""
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -64,13 +63,6 @@ def not_a_number(name: str, array: NDArray[Any]) -> ServingError:
         fault.__cause__ = ArithmeticError(f"output {name!r} holds NaN")
         return fault
     return DoesNotFit(f"output {name!r} is not a finite number for this input")
-
-
-def in_daemon_thread(call: Callable[[], None], name: str) -> threading.Thread:
-    """Run ``call`` on a thread that does not keep the process from ending."""
-    thread = threading.Thread(target=call, name=name, daemon=True)
-    thread.start()
-    return thread
 
 
 def _outputs(compute: Compute, tensors: Tensors, rows: int) -> Tensors:

@@ -7,12 +7,12 @@ has better things to do: on one core each wake-up takes the core from the decode
 import asyncio
 import contextlib
 import queue
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
+
+from trellis.serving.thread_calls import ThreadCall, in_daemon_thread
 
 Decoded = TypeVar("Decoded")
 
@@ -20,34 +20,23 @@ Decoded = TypeVar("Decoded")
 _TOGETHER = 0.01
 
 
-@dataclass(slots=True, eq=False)
-class _Job(Generic[Decoded]):
-    call: Callable[[], Decoded]
-    future: asyncio.Future[Decoded]
-    result: Decoded | None = None
-    error: Exception | None = None
-
-
 class DecodeThreads:
     """``threads`` threads; use from one event loop only, from its start until ``close``."""
 
     def __init__(self, threads: int) -> None:
         self._loop = asyncio.get_running_loop()
-        self._inbox: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
-        self._done: deque[_Job[Any]] = deque()
+        self._inbox: queue.SimpleQueue[ThreadCall[Any] | None] = queue.SimpleQueue()
+        self._done: deque[ThreadCall[Any]] = deque()
         self._announced = False
         self._undelivered = 0
         self._timer: asyncio.TimerHandle | None = None
         self._threads = [
-            threading.Thread(target=self._work, name=f"decode-{number}", daemon=True)
-            for number in range(threads)
+            in_daemon_thread(self._work, f"decode-{number}") for number in range(threads)
         ]
-        for thread in self._threads:
-            thread.start()
 
     def submit(self, call: Callable[[], Decoded]) -> asyncio.Future[Decoded]:
         """A future of what ``call`` returns or raises in a thread; cancelled in time, it is not called."""
-        job = _Job(call, self._loop.create_future())
+        job = ThreadCall("decoding", call, self._loop.create_future())
         self._inbox.put(job)
         self._undelivered += 1
         if self._timer is None:
@@ -66,8 +55,7 @@ class DecodeThreads:
     def _work(self) -> None:
         handed = 0.0
         while (job := self._inbox.get()) is not None:
-            if not job.future.cancelled():
-                _run(job)
+            job.run()
             self._done.append(job)
             now = time.perf_counter()
             if self._inbox.empty() or now - handed > _TOGETHER:
@@ -91,26 +79,4 @@ class DecodeThreads:
         while self._done:
             job = self._done.popleft()
             self._undelivered -= 1
-            if job.future.done():
-                continue
-            if job.error is not None:
-                job.future.set_exception(job.error)
-            else:
-                job.future.set_result(job.result)
-
-
-def _run(job: _Job[Any]) -> None:
-    try:
-        job.result = job.call()
-    except StopIteration as error:  # no future takes it
-        job.error = _wrapped(error)
-    except Exception as error:  # noqa: BLE001 - raised where the request waits
-        job.error = error
-    except BaseException as error:  # noqa: BLE001 - a decoder's ``sys.exit`` ends neither thread nor loop
-        job.error = _wrapped(error)
-
-
-def _wrapped(error: BaseException) -> RuntimeError:
-    wrapped = RuntimeError(f"decoding raised {type(error).__name__}")
-    wrapped.__cause__ = error
-    return wrapped
+            job.settle()

@@ -10,12 +10,13 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from trellis.serving.computing import in_daemon_thread
 from trellis.serving.engines import EngineError
 from trellis.serving.errors import NotFound, NotReady
 from trellis.serving.loaded import LoadedVersion
 from trellis.serving.predictor import Predictor
+from trellis.serving.thread_calls import ThreadCall, in_daemon_thread
 from trellis.serving.version_folder import VersionFolder, VersionFolderError
 from trellis.telemetry.logs import get_logger
 
@@ -213,28 +214,17 @@ class Repository:
     async def _in_thread(self, folder: VersionFolder) -> Predictor:
         """Open on a thread of its own: a pool's would keep the process from ending meanwhile."""
         loop = asyncio.get_running_loop()
-        opened: asyncio.Future[Predictor] = loop.create_future()
-
-        def settle(predictor: Predictor | None, error: Exception | None) -> None:
-            if opened.done():
-                return
-            if error is not None:
-                opened.set_exception(error)
-            elif predictor is not None:
-                opened.set_result(predictor)
+        opening: ThreadCall[Predictor] = ThreadCall(
+            "loading", partial(self._open, folder), loop.create_future()
+        )
 
         def work() -> None:
-            predictor: Predictor | None = None
-            failure: Exception | None = None
-            try:
-                predictor = self._open(folder)
-            except Exception as error:  # noqa: BLE001 - raised where the load waits
-                failure = error
+            opening.run()
             with contextlib.suppress(RuntimeError):  # the loop has closed: nobody waits
-                loop.call_soon_threadsafe(settle, predictor, failure)
+                loop.call_soon_threadsafe(opening.settle)
 
         in_daemon_thread(work, f"load-{folder.title}")
-        return await opened
+        return await opening.future
 
     async def _take_place(self, key: Key) -> None:
         """Wait for a place in memory; one load at a time, in the order in which they came."""

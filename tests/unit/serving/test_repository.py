@@ -40,7 +40,7 @@ class Opened:
         self.alive = 0
         self.most = 0
         self.stopped: list[str] = []
-        self.fail: dict[str, Exception] = {}
+        self.fail: dict[str, BaseException] = {}
         self._lock = threading.Lock()
 
     def __call__(self, folder: VersionFolder) -> Predictor:
@@ -179,10 +179,12 @@ async def test_a_caller_that_leaves_stops_no_load_and_holds_no_lease(
         (VersionFolderError("m/v1: file 'w' is missing"), "m/v1: file 'w' is missing"),
         (EngineError("not a model"), "not a model"),
         (RuntimeError("secret in /etc"), "the predictor failed to load; see the log"),
+        (StopIteration(), "the predictor failed to load; see the log"),
+        (SystemExit(3), "the predictor failed to load; see the log"),
     ],
 )
 async def test_a_load_that_fails_says_why_and_is_tried_again(
-    repository_of: MakeRepository, error: Exception, reason: str
+    repository_of: MakeRepository, error: BaseException, reason: str
 ) -> None:
     opened = Opened()
     opened.fail["v1"] = error

@@ -1,6 +1,7 @@
 """The hot routes: V1 ``:predict`` and V2 ``infer``."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -172,7 +173,7 @@ class InferRoutes:
             observed.inflight.dec()
 
 
-class _Call:
+class _Call(ABC):
     """A request in one of the wire forms."""
 
     version: str | None = None
@@ -182,9 +183,9 @@ class _Call:
         """What the caller wants back, checked before anything is computed."""
         return None
 
+    @abstractmethod
     def reader(self, max_rows: int) -> Reader:
         """Turns the body into tensors that fit the version's signature."""
-        raise NotImplementedError
 
     def encode(
         self, loaded: LoadedVersion, outputs: Tensors, plan: v2_json.OutputPlan | None
