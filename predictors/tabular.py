@@ -8,3 +8,5 @@ class TabularClassifier(Classifier):
 
     The rows go to the engine as they are: the signature has let only finite numbers through.
     """
+
+    predict_on_loop = True

@@ -1,7 +1,7 @@
 """Classify sentences by their words and pairs of neighbouring words."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Self
@@ -53,16 +53,20 @@ class Vocabulary:
                 seen_in[term] = seen_in.get(term, 0) + 1
         return cls(sorted(term for term, count in seen_in.items() if count >= min_count))
 
-    def counts(self, sentences: Iterable[str]) -> NDArray[np.float32]:
-        """How often each term comes in each sentence: float32 [sentences, terms]."""
-        width = len(self.terms)
+    def columns(self, sentence: str) -> NDArray[np.intp]:
+        """The column of each term of a sentence, as often as it comes: intp [known terms]."""
         column_of = self._column.get
-        rows = []
-        for sentence in sentences:
-            columns = [column_of(term) for term in terms_of(sentence, pairs=self._pairs)]
-            known = [column for column in columns if column is not None]
-            rows.append(np.bincount(np.array(known, dtype=np.intp), minlength=width))
-        return np.array(rows, dtype=np.float32).reshape(len(rows), width)
+        found = [column_of(term) for term in terms_of(sentence, pairs=self._pairs)]
+        return np.array([column for column in found if column is not None], dtype=np.intp)
+
+    def counts(self, rows: Sequence[NDArray[np.intp]]) -> NDArray[np.float32]:
+        """How often each term comes in each sentence, by its ``columns``: float32 [rows, terms]."""
+        width = len(self.terms)
+        counted = np.zeros(len(rows) * width, dtype=np.float32)
+        if rows:
+            starts = np.repeat(np.arange(len(rows)) * width, [len(row) for row in rows])
+            np.add.at(counted, starts + np.concatenate(rows), 1)
+        return counted.reshape(len(rows), width)
 
 
 def terms_of(sentence: str, *, pairs: bool) -> list[str]:
@@ -81,12 +85,23 @@ class TextClassifier(Classifier):
         self.vocabulary = Vocabulary.read(self.folder.file(Vocabulary.FILE))
         return super().load()
 
+    predict_on_loop = True
+
     def decode(self, inputs: Tensors) -> Tensors:
-        """Sentences to counts, float32 [n, terms]; raises ``BadRequest``, ``TooLarge``."""
+        """Sentences to the columns of their terms, object [n]; raises ``BadRequest``, ``TooLarge``.
+
+        Counts would be batchable too, and thousands of columns wide for a dozen words.
+        """
         ((name, sentences),) = inputs.items()
-        return {
-            name: self.vocabulary.counts(_text(name, row, raw) for row, raw in enumerate(sentences))
-        }
+        rows = np.empty(len(sentences), dtype=object)
+        for row, raw in enumerate(sentences):
+            rows[row] = self.vocabulary.columns(_text(name, row, raw))
+        return {name: rows}
+
+    def predict(self, inputs: Tensors) -> Tensors:
+        """Columns, object [n], to the engine's probabilities [n, k]."""
+        ((name, rows),) = inputs.items()
+        return super().predict({name: self.vocabulary.counts(rows.tolist())})
 
 
 def _text(name: str, row: int, raw: bytes) -> str:

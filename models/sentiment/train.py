@@ -136,7 +136,7 @@ def fit(recipe: Recipe, learn: Sentences, seed: int) -> tuple[Vocabulary, Any]:
         task = progress.add_task("sentiment", total=3)
         vocabulary = Vocabulary.of(learn.texts, pairs=recipe.pairs, min_count=recipe.min_count)
         progress.advance(task)
-        counts = vocabulary.counts(learn.texts)
+        counts = vocabulary.counts([vocabulary.columns(text) for text in learn.texts])
         progress.advance(task)
         linear = LogisticRegression(C=recipe.strength, max_iter=2000, random_state=seed)
         model = make_pipeline(TfidfTransformer(), linear).fit(counts, learn.truth)

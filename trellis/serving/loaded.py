@@ -46,6 +46,7 @@ class LoadedVersion:
             limits,
             Observers(observed.batch, observed.waited, observed.depth, observed.computed),
             f"{name}-{self.version}",
+            on_loop=predictor.predict_on_loop,
         )
         observed.set_loaded(True)
 

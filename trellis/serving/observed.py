@@ -60,7 +60,7 @@ class ObservedVersion(ObservedAnswers):
             observer(histogram.labels(model))
             for histogram in (PRE_HIST_TIME, PREDICT_HIST_TIME, POST_HIST_TIME)
         ]
-        self.inflight = metrics.inflight.labels(*who)
+        self.inflight = adder(metrics.inflight.labels(*who))
         self.depth: Callable[[float], None] = metrics.queue_depth.labels(*who).set
         self._batch_size = observer(metrics.batch_size.labels(*who))
         # All are bound here, so that nothing can fail where an answer waits.

@@ -27,6 +27,10 @@ class Predictor(kserve.Model):  # type: ignore[misc]  # kserve ships no types
 
     #: True where decoding takes long enough (images) to belong in a thread.
     decode_off_loop: ClassVar[bool] = False
+    #: True where ``predict`` and ``encode`` of a batch take well under a millisecond and wait for
+    #: nothing: then the event loop computes them itself, which saves more than it costs. A batch
+    #: that would hold the loop longer than that still goes to the thread.
+    predict_on_loop: ClassVar[bool] = False
 
     def __init__(
         self, folder: VersionFolder, engine_name: EngineName | None = None, threads: int = 1

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.values import MutexValue
 
 
@@ -31,8 +31,8 @@ def observer(histogram: Histogram) -> Callable[[float], None]:
     return observe if isinstance(total, MutexValue) else observe_in_shared_memory
 
 
-def adder(counter: Counter) -> Callable[[float], None]:
-    """What ``counter.inc`` does, from one thread only; its labels are bound, amounts not negative."""
+def adder(counter: Counter | Gauge) -> Callable[[float], None]:
+    """What ``inc`` does, from one thread only; its labels are bound, a counter's amounts not negative."""
     value: Any = counter._value  # noqa: SLF001
 
     def add(amount: float) -> None:

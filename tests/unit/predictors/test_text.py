@@ -57,7 +57,7 @@ def test_counts_are_those_of_scikit_learn(
     vectorizer = CountVectorizer(
         ngram_range=(1, 2 if pairs else 1), vocabulary=list(vocabulary.terms)
     )
-    counts = vocabulary.counts(asked)
+    counts = vocabulary.counts([vocabulary.columns(sentence) for sentence in asked])
     assert counts.dtype == np.float32
     np.testing.assert_array_equal(counts, vectorizer.transform(asked).toarray())
 

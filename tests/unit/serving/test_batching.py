@@ -295,3 +295,74 @@ async def test_a_predictor_that_stops_iterating_does_not_stall_the_version() -> 
         with pytest.raises(Fault):
             await submit(batcher, 1)
         assert (await submit(batcher, 2))["y"].tolist() == [2]
+
+
+class Where:
+    """A computation that remembers its threads, and takes ``seconds``."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+        self.threads: list[int] = []
+
+    def __call__(self, tensors: Tensors) -> Tensors:
+        self.threads.append(threading.get_ident())
+        time.sleep(self.seconds)
+        return {"y": tensors["x"] * 2}
+
+
+@asynccontextmanager
+async def on_loop(compute: Callable[[Tensors], Tensors], **limits: Any) -> AsyncIterator[Batcher]:
+    batcher = Batcher(compute, Limits(**limits), Observers(), "test", on_loop=True)
+    yield batcher
+    await asyncio.wait_for(batcher.close(), 10)
+
+
+async def test_brief_batches_are_computed_on_the_loop_once_they_are_known_to_be() -> None:
+    where = Where()
+    async with on_loop(where) as batcher:
+        for value in range(50):
+            assert (await submit(batcher, value))["y"].tolist() == [2 * value]
+    here = threading.get_ident()
+    assert where.threads[0] != here
+    assert where.threads[-1] == here
+
+
+async def test_a_batch_that_would_hold_the_loop_goes_to_the_thread() -> None:
+    where = Where(seconds=0.003)
+    async with on_loop(where) as batcher:
+        for value in range(20):
+            await submit(batcher, value)
+    assert threading.get_ident() not in where.threads
+
+
+async def test_one_slow_batch_on_the_loop_sends_the_next_to_the_thread() -> None:
+    where = Where()
+    async with on_loop(where) as batcher:
+        for value in range(50):
+            await submit(batcher, value)
+        where.seconds = 0.2
+        await submit(batcher, 50)
+        where.threads.clear()
+        await submit(batcher, 51)
+    assert threading.get_ident() not in where.threads
+
+
+async def test_a_full_queue_on_the_loop_is_answered_batch_by_batch() -> None:
+    where = Where()
+    async with on_loop(where, max_batch_rows=1) as batcher:
+        await submit(batcher, 0)
+        waiting = [submit(batcher, value) for value in range(2000)]
+        answers = await asyncio.wait_for(asyncio.gather(*waiting), 30)
+    assert [answer["y"].tolist() for answer in answers] == [[2 * value] for value in range(2000)]
+    assert len(where.threads) == 2001
+
+
+async def test_a_bad_row_on_the_loop_fails_alone() -> None:
+    gate = Gate()
+    async with on_loop(gate) as batcher:
+        for _ in range(30):
+            await submit(batcher, 1)
+        good, bad = submit(batcher, 1), submit(batcher, 13)
+        with pytest.raises(Fault):
+            await bad
+        assert (await good)["y"].tolist() == [2]

@@ -177,7 +177,7 @@ class InferenceServicer(services.GRPCInferenceServiceServicer):  # type: ignore[
         size: int,
         remaining: float | None,
     ) -> Any:
-        loaded.observed.inflight.inc()
+        loaded.observed.inflight(1)
         try:
             return await self._dataplane.compute(
                 loaded,
@@ -186,7 +186,7 @@ class InferenceServicer(services.GRPCInferenceServiceServicer):  # type: ignore[
                 remaining,
             )
         finally:
-            loaded.observed.inflight.dec()
+            loaded.observed.inflight(-1)
 
 
 async def _answered(context: Context, call: Callable[[], Awaitable[Answer]]) -> Answer:

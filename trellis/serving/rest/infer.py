@@ -155,7 +155,7 @@ class InferRoutes:
         self, request: Request, call: "_Call", loaded: LoadedVersion, size: int
     ) -> _Answer:
         observed = loaded.observed
-        observed.inflight.inc()
+        observed.inflight(1)
         try:
             plan = call.plan(loaded)
             outputs = await self._dataplane.compute(
@@ -170,7 +170,7 @@ class InferRoutes:
         except Exception as error:
             raise Fault("the answer could not be written") from error
         finally:
-            observed.inflight.dec()
+            observed.inflight(-1)
 
 
 class _Call(ABC):

@@ -75,6 +75,9 @@ class WholeProtocol(PlainHttpProtocol):
 
 
 def exchange_of(scope: Any) -> Exchange | None:
-    """The scope's exchange; ``None`` under another server."""
+    """The scope's exchange, taken out of it; ``None`` under another server.
+
+    Left there it would be a reference cycle a request, and the garbage collector a tenth of the time.
+    """
     extensions = scope.get("extensions")
-    return extensions.get(EXTENSION) if extensions else None
+    return extensions.pop(EXTENSION, None) if extensions else None
