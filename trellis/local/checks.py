@@ -1,6 +1,6 @@
 """What a well-formed InferenceService asks for that is wrong, or that this machine cannot give."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import yaml
@@ -9,21 +9,24 @@ from pydantic import ValidationError
 from trellis.contracts.model_yaml import ModelYaml
 from trellis.local.command import is_ours, model_folder
 from trellis.local.findings import Finding, Severity
-from trellis.local.honoured import MODE, not_honoured, note
+from trellis.local.honoured import not_honoured, note
 from trellis.local.inference_service import PREDICTOR, InferenceService
+from trellis.local.nodes import Node
+from trellis.local.placement import placement
+from trellis.local.runtimes import DEFAULT, RUNTIMES
+from trellis.local.scaling import MODE, has_no_knative, scaling
 from trellis.local.storage import BadUri, OnlyInCluster, version_folder_problem, versions_in
-from trellis.local.yaml_lines import FieldPath, dotted
-
-#: "RawDeployment" is the older name of "Standard".
-_NO_KNATIVE = {"Standard", "RawDeployment"}
-#: The serving runtime of manifests that our own server runs.
-RUNTIME = "trellis"
+from trellis.local.yaml_lines import FieldPath
 
 
-def check(service: InferenceService, models: Path) -> list[Finding]:
-    """All findings of one service; ``models`` is the folder that ``pvc://models`` stands for."""
+def check(service: InferenceService, models: Path, nodes: Sequence[Node] = ()) -> list[Finding]:
+    """All findings of one service; ``models`` is the folder that ``pvc://models`` stands for,
+    ``nodes`` are those of the cluster that it is meant for, where they are known.
+    """
     return [
         *_canary(service),
+        *scaling(service),
+        *placement(service, nodes),
         *_other_components(service),
         *_storage(service, models),
         *_runtime(service),
@@ -31,17 +34,10 @@ def check(service: InferenceService, models: Path) -> list[Finding]:
     ]
 
 
-def _finding(
-    service: InferenceService, severity: Severity, path: FieldPath, problem: str, remedy: str = ""
-) -> Finding:
-    return Finding(severity, service.file, service.line(path), dotted(path), problem, remedy)
-
-
 def _canary(service: InferenceService) -> Iterator[Finding]:
-    mode = service.at(("metadata", "annotations", MODE))
-    if service.canary_percent is not None and mode in _NO_KNATIVE:
-        yield _finding(
-            service,
+    if service.canary_percent is not None and has_no_knative(service):
+        mode = service.at(("metadata", "annotations", MODE))
+        yield service.finding(
             Severity.ERROR,
             (*PREDICTOR, "canaryTrafficPercent"),
             f"is {service.canary_percent} and the annotation {MODE} is {mode}: in that mode KServe"
@@ -49,8 +45,7 @@ def _canary(service: InferenceService) -> Iterator[Finding]:
             f"drop the annotation {MODE}, or the canary",
         )
     if service.at(("spec", "canary")) is not None:
-        yield _finding(
-            service,
+        yield service.finding(
             Severity.CLUSTER_ONLY,
             ("spec", "canary"),
             "is the canary of KServe's Standard mode, which does not run here",
@@ -64,7 +59,7 @@ def _other_components(service: InferenceService) -> Iterator[Finding]:
             path = ("spec", component)
             problem = "does not run here, and answers would differ without it"
             remedy = "do its work in the predictor class: decode and encode"
-            yield _finding(service, Severity.CLUSTER_ONLY, path, problem, remedy)
+            yield service.finding(Severity.CLUSTER_ONLY, path, problem, remedy)
 
 
 def _storage(service: InferenceService, models: Path) -> Iterator[Finding]:
@@ -73,7 +68,7 @@ def _storage(service: InferenceService, models: Path) -> Iterator[Finding]:
     if uri is None and service.main[-1] == "model":
         problem = "names a storage secret, which is not read here"
         remedy = "use storageUri: pvc://models/..."
-        yield _finding(service, Severity.CLUSTER_ONLY, (*service.main, "storage"), problem, remedy)
+        yield service.finding(Severity.CLUSTER_ONLY, (*service.main, "storage"), problem, remedy)
         return
     if uri is None and not is_ours(service.template.command):  # `_runtime` has more to say
         return
@@ -81,11 +76,11 @@ def _storage(service: InferenceService, models: Path) -> Iterator[Finding]:
         folder = model_folder(service.template, models)
     except BadUri as error:
         remedy = "write for example pvc://models/tomato/v2"
-        yield _finding(service, Severity.ERROR, path, str(error), remedy)
+        yield service.finding(Severity.ERROR, path, str(error), remedy)
         return
     except OnlyInCluster as error:
         remedy = "copy the version to the models folder and use pvc://models/..."
-        yield _finding(service, Severity.CLUSTER_ONLY, path, str(error), remedy)
+        yield service.finding(Severity.CLUSTER_ONLY, path, str(error), remedy)
         return
     if folder is None:
         problem = "names no folder to serve"
@@ -93,7 +88,7 @@ def _storage(service: InferenceService, models: Path) -> Iterator[Finding]:
         # A volume may bring one, in a cluster.
         mounted = service.at((*service.main, "volumeMounts"))
         severity = Severity.CLUSTER_ONLY if mounted else Severity.ERROR
-        yield _finding(service, severity, service.main, problem, remedy)
+        yield service.finding(severity, service.main, problem, remedy)
         return
     yield from _folder(service, path, folder)
 
@@ -106,16 +101,16 @@ def _folder(service: InferenceService, path: FieldPath, folder: Path) -> Iterato
             if uri
             else "add to env: name: STORAGE_URI, value: pvc://models/..."
         )
-        yield _finding(service, Severity.ERROR, path, missing, remedy)
+        yield service.finding(Severity.ERROR, path, missing, remedy)
         return
     if versions := versions_in(folder):
         problem = f"{folder} is a model's folder with {', '.join(versions)}; a revision is one"
         remedy = f"name a version: {(uri or str(folder)).rstrip('/')}/{versions[-1]}"
-        yield _finding(service, Severity.ERROR, path, problem, remedy)
+        yield service.finding(Severity.ERROR, path, problem, remedy)
         return
     described = _model_yaml(folder)
     if isinstance(described, str):
-        yield _finding(service, Severity.ERROR, path, described, "publish the version anew")
+        yield service.finding(Severity.ERROR, path, described, "publish the version anew")
     elif described.name != service.name:
         problem = f"is a version of the model {described.name!r}, served as {service.name!r}"
         yield note(service, path, problem)
@@ -152,16 +147,17 @@ def _runtime(service: InferenceService) -> Iterator[Finding]:
     if command and not is_ours(command):
         problem = f"is {list(command)}; only our own server runs here"
         path = (*service.main, "command")
-        yield _finding(service, Severity.CLUSTER_ONLY, path, problem, remedy)
+        yield service.finding(Severity.CLUSTER_ONLY, path, problem, remedy)
     if service.main[-1] != "model":
         if not command:
             image = service.at((*service.main, "image"))
             problem = f"what the image {image!r} starts is not known here"
-            yield _finding(service, Severity.CLUSTER_ONLY, service.main, problem, remedy)
+            yield service.finding(Severity.CLUSTER_ONLY, service.main, problem, remedy)
         return
     runtime = service.at((*service.main, "runtime"))
     model_format = service.at((*service.main, "modelFormat", "name"))
-    if RUNTIME not in {runtime, model_format} or (runtime or RUNTIME) != RUNTIME:
+    if runtime not in RUNTIMES and (runtime or model_format != DEFAULT):
         path = (*service.main, "runtime" if runtime else "modelFormat")
-        problem = f"is {runtime or model_format!r}; only the runtime {RUNTIME!r} runs here"
-        yield _finding(service, Severity.CLUSTER_ONLY, path, problem)
+        ours = ", ".join(RUNTIMES)
+        problem = f"is {runtime or model_format!r}; only our own runtimes run here: {ours}"
+        yield service.finding(Severity.CLUSTER_ONLY, path, problem)

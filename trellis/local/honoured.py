@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from trellis.local import fields
 from trellis.local.findings import Finding, Severity
 from trellis.local.inference_service import PREDICTOR, InferenceService
-from trellis.local.yaml_lines import FieldPath, dotted
+from trellis.local.scaling import MODE
+from trellis.local.yaml_lines import FieldPath
 
-MODE = "serving.kserve.io/deploymentMode"
 _PLATFORM = ("serving.kserve.io/", "autoscaling.knative.dev/", "serving.knative.dev/")
 
 _ONE_MACHINE = "there is one machine"
@@ -35,6 +35,8 @@ _SERVERS_OWN = frozenset(
 )
 _READ_OF_SPEC = frozenset({"predictor", "transformer", "explainer", "canary"})
 _READ_OF_PREDICTOR = frozenset({"model", "containers", "canaryTrafficPercent", "minReplicas"})
+#: Where they are false, a pod is kept from something that a process here never has.
+_LESS_IF_FALSE = ("automountServiceAccountToken", "enableServiceLinks")
 _READ_OF_MAIN = frozenset(
     [
         "name",
@@ -96,7 +98,8 @@ def not_honoured(service: InferenceService) -> Iterator[Finding]:
     yield from _unread(service, ("metadata",), fields.METADATA - silent, _WHY_METADATA)
     yield from _annotations(service)
     yield from _unread(service, ("spec",), fields.SPEC - _READ_OF_SPEC, {})
-    unread = fields.PREDICTOR - fields.LEGACY_FRAMEWORKS - _READ_OF_PREDICTOR
+    refused = {name for name in _LESS_IF_FALSE if service.at((*PREDICTOR, name)) is False}
+    unread = fields.PREDICTOR - fields.LEGACY_FRAMEWORKS - _READ_OF_PREDICTOR - refused
     yield from _unread(service, PREDICTOR, unread, _WHY_PREDICTOR)
     replicas = service.at((*PREDICTOR, "minReplicas"))
     if isinstance(replicas, int) and replicas > 1:
@@ -116,7 +119,7 @@ def not_honoured(service: InferenceService) -> Iterator[Finding]:
 
 def note(service: InferenceService, path: FieldPath, problem: str) -> Finding:
     """A note on the field at ``path``."""
-    return Finding(Severity.NOTE, service.file, service.line(path), dotted(path), problem)
+    return service.finding(Severity.NOTE, path, problem)
 
 
 def _unread(

@@ -12,7 +12,9 @@ from typing import Any
 import orjson
 
 from trellis.contracts.tensors import Document
-from trellis.local.yaml_lines import FieldPath, YamlDocument
+from trellis.local.findings import Finding, Severity
+from trellis.local.runtimes import DEFAULT, RUNTIMES
+from trellis.local.yaml_lines import FieldPath, YamlDocument, dotted
 
 API_VERSION = "serving.kserve.io/v1beta1"
 PREDICTOR: FieldPath = ("spec", "predictor")
@@ -52,6 +54,12 @@ class InferenceService:
         """The field's value, or None."""
         return value_at(self.document.value, path)
 
+    def finding(
+        self, severity: Severity, path: FieldPath, problem: str, remedy: str = ""
+    ) -> Finding:
+        """What is to be said of the field at ``path``."""
+        return Finding(severity, self.file, self.line(path), dotted(path), problem, remedy)
+
 
 def value_at(value: Any, path: FieldPath) -> Any:
     """What ``value`` holds at ``path``, or None where it does not reach."""
@@ -73,11 +81,12 @@ def build(document: YamlDocument, file: Path, main: FieldPath) -> InferenceServi
         if "value" in entry
     }
     uri = container.get("storageUri") if main[-1] == "model" else env.get("STORAGE_URI")
+    args = (*RUNTIMES.get(container.get("runtime") or DEFAULT, ()), *(container.get("args") or []))
     template = Template(
         digest=template_digest(value),
         storage_uri=uri,
         command=tuple(str(word) for word in container.get("command") or []),
-        args=tuple(str(word) for word in container.get("args") or []),
+        args=tuple(str(word) for word in args),
         env=env,
     )
     metadata = value["metadata"]

@@ -8,15 +8,17 @@ from pathlib import Path
 from trellis.local.checks import check
 from trellis.local.findings import Finding, Severity, worst_first
 from trellis.local.manifests import Reading, read_paths
+from trellis.local.nodes import BadNodes, Node, read_nodes
+from trellis.local.scaling import asked_for
 
 DEFAULT_PATHS = (Path("manifests/base"),)
 
 
-def read_and_check(paths: Sequence[Path], models: Path) -> Reading:
+def read_and_check(paths: Sequence[Path], models: Path, nodes: Sequence[Node] = ()) -> Reading:
     """Services of ``paths`` with every finding; raises ``FileNotFoundError`` as ``read_paths``."""
     reading = read_paths(list(paths))
     for service in reading.services:
-        reading.findings.extend(check(service, models))
+        reading.findings.extend(check(service, models, nodes))
     return reading
 
 
@@ -54,6 +56,16 @@ def add_paths(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _devices(reading: Reading) -> str:
+    """Who asks for which devices, for example ``tomato asks for nvidia.com/gpu``."""
+    asked = [
+        f"{service.name} asks for {', '.join(devices)}"
+        for service in reading.services
+        if (devices := [name for name in asked_for(service) if "/" in name])
+    ]
+    return "; ".join(asked)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Print every finding; 0 where none is an error, else 1, and 2 where a path is missing."""
     parser = argparse.ArgumentParser(
@@ -61,14 +73,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Check InferenceServices: each finding has its file, line, field and remedy.",
     )
     add_paths(parser)
+    parser.add_argument(
+        "--nodes",
+        type=Path,
+        metavar="FILE",
+        help="the cluster's nodes (`kubectl get nodes -o json`, - for standard input): foretells a"
+        " pod that no node takes",
+    )
     arguments = parser.parse_args(argv)
     try:
-        reading = read_and_check(arguments.paths, arguments.models)
-    except OSError as error:  # missing, or a folder closed to us
+        nodes = read_nodes(arguments.nodes) if arguments.nodes else []
+        reading = read_and_check(arguments.paths, arguments.models, nodes)
+    except (OSError, BadNodes) as error:  # missing, or a folder closed to us
         print(f"trellis validate: {error}", file=sys.stderr)
         return 2
     for finding in worst_first(reading.findings):
         print(finding.text())
+    if not nodes and (devices := _devices(reading)):
+        print(
+            f"{devices}: kubectl get nodes -o json | trellis validate --nodes - ... says whether a"
+            " node takes it"
+        )
     errors = sum(finding.severity is Severity.ERROR for finding in reading.findings)
     services = ", ".join(service.name for service in reading.services) or "none"
     print(f"InferenceServices: {services}; errors: {errors}")

@@ -55,7 +55,7 @@ TABLE: dict[str, tuple[str, Severity, str, str]] = {
     ),
     "another format": (
         MODEL_FORM.replace("name: trellis", "name: sklearn"), CLUSTER,
-        "spec.predictor.model.modelFormat", "'sklearn'; only the runtime 'trellis'",
+        "spec.predictor.model.modelFormat", "'sklearn'; only our own runtimes",
     ),
     "another runtime": (
         MODEL_FORM + "      runtime: kserve-mlserver\n", CLUSTER, "spec.predictor.model.runtime",
@@ -82,7 +82,8 @@ TABLE: dict[str, tuple[str, Severity, str, str]] = {
         "spec.predictor.model.resources.limits", "not enforced",
     ),
     "GPU requested": (
-        MODEL_FORM + "      resources: {requests: {nvidia.com/gpu: 1}}\n", NOTE,
+        MODEL_FORM
+        + "      resources: {requests: {nvidia.com/gpu: 1}, limits: {nvidia.com/gpu: 1}}\n", NOTE,
         "spec.predictor.model.resources.requests.nvidia.com/gpu", "no GPU is reserved",
     ),
     "another resource": (
@@ -157,8 +158,11 @@ def test_findings(case: str, service: Read, models: Path) -> None:
         predictor("minReplicas: 0"),
         predictor("canaryTrafficPercent: 20"),
         MODEL_FORM + "      runtime: trellis\n",
+        MODEL_FORM + "      runtime: trellis-grpc\n",
+        predictor("automountServiceAccountToken: false"),
+        predictor("enableServiceLinks: false"),
     ],
-    ids=["plain", "scale to zero", "canary", "runtime"],
+    ids=["plain", "scale to zero", "canary", "runtime", "gRPC", "no token", "no links"],
 )
 def test_nothing_to_find(text: str, service: Read, models: Path) -> None:
     assert check(service(text), models) == []
@@ -172,6 +176,8 @@ READ = {
 
 
 def example(name: str, types: dict[type, frozenset[str]]) -> str:
+    if name == "scaleMetric":  # one of a few words
+        return f"{name}: concurrency"
     values = {int: "3", str: "x", bool: "true", list: "[]", dict: "{}"}
     (value,) = [values[kind] for kind, names in types.items() if name in names] or ["x"]
     return f"{name}: {value}"

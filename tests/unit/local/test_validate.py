@@ -1,8 +1,10 @@
+import json
 from pathlib import Path
 
 import pytest
 
 from tests.unit.local.conftest import MODEL_FORM, Write
+from tests.unit.local.nodes import node
 from trellis.local import validate
 from trellis.local.findings import Finding, Severity
 
@@ -52,3 +54,36 @@ def test_repeated_notes_become_one_line() -> None:
         for file in ("a.yaml", "b.yaml", "c.yaml")
     ]
     assert validate.brief_notes(notes) == ["timeout: is not honoured (a.yaml:3 and 2 more)"]
+
+
+GPU = MODEL_FORM + "      resources: {limits: {nvidia.com/gpu: 1}}\n"
+
+
+def test_a_pod_that_no_node_takes_is_foretold(
+    write: Write, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nodes = tmp_path / "nodes.json"
+    nodes.write_text(json.dumps({"items": [node("worker")]}))
+    file = write(GPU)
+    code, said = run(capsys, str(file), "--models", str(models), "--nodes", str(nodes))
+    assert code == 1
+    assert f"{file}:10: error: spec.predictor.model.resources.limits.nvidia.com/gpu" in said
+    assert "worker: has no nvidia.com/gpu" in said
+
+
+def test_without_nodes_it_says_how_to_ask(
+    write: Write, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = run(capsys, str(write(GPU)), "--models", str(models))
+    assert code == 0
+    assert "tomato asks for nvidia.com/gpu: kubectl get nodes -o json" in said
+
+
+def test_nodes_that_are_none(
+    write: Write, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nodes = tmp_path / "nodes.json"
+    nodes.write_text("NAME STATUS")
+    code, said = run(capsys, str(write(MODEL_FORM)), "--models", str(models), "--nodes", str(nodes))
+    assert code == 2
+    assert "is no JSON" in said
