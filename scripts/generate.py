@@ -1,4 +1,5 @@
-"""Writes the files that follow from the code: JSON Schemas, ``docs/settings.md``, ``.env.example``.
+"""Writes the files that follow from the code: JSON Schemas, ``docs/settings.md``, ``.env.example``,
+Grafana's boards, the charts' schemas and tables of values, and their copies of manifests.
 
 ``--check`` writes nothing and fails where a file is not what its source says.
 """
@@ -13,6 +14,8 @@ from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
+from scripts.charts.outputs import chart_outputs, stale_copies
+from scripts.manifests import boards
 from trellis.contracts.model_yaml import ModelYaml
 from trellis.contracts.routing_table import RoutingTable
 from trellis.gateway.settings import Settings as GatewaySettings
@@ -20,6 +23,7 @@ from trellis.local.settings import UpSettings
 from trellis.serving.settings import ServingSettings
 
 ROOT = Path(__file__).parent.parent
+BOARDS = ROOT / "manifests/components/monitoring/boards"
 
 PROCESSES: tuple[tuple[str, str, type[BaseSettings]], ...] = (
     ("Predictor", "`trellis serve PATH` or `python -m trellis.serving PATH`", ServingSettings),
@@ -138,12 +142,15 @@ def _plain(default: str) -> str:
 
 def outputs() -> dict[Path, str]:
     """Every generated file and its text."""
-    return {
+    written = {
         ROOT / "docs/schemas/model.yaml.schema.json": schema(ModelYaml),
         ROOT / "docs/schemas/routing-table.schema.json": schema(RoutingTable),
         ROOT / "docs/settings.md": settings_page(),
         ROOT / ".env.example": env_example(),
+        BOARDS / "gateway.json": boards.gateway_board(),
+        BOARDS / "predictors.json": boards.predictors_board(),
     }
+    return {**written, **chart_outputs(ROOT, written)}
 
 
 def main() -> int:
@@ -166,7 +173,13 @@ def main() -> int:
         if not check:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(outputs()[path], "utf-8")
-    return 1 if check and stale else 0
+    sourceless = stale_copies(ROOT)
+    for path in sourceless:
+        name = path.relative_to(ROOT)
+        print(f"{name} has no source: run make generate" if check else f"removing {name}")
+        if not check:
+            path.unlink()
+    return 1 if check and (stale or sourceless) else 0
 
 
 if __name__ == "__main__":

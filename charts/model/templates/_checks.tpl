@@ -1,0 +1,158 @@
+{{- /* Values that contradict each other: one sentence says which, and what to do. What a single value
+may be is the schema's part. */ -}}
+{{- define "model.check" -}}
+{{- $name := include "model.name" . -}}
+{{- if gt (len $name) 53 -}}
+{{- fail (printf "name: %q has %d characters, and %s-predictor must be a host name of at most 63: choose one of at most 53." $name (len $name) $name) -}}
+{{- end -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) -}}
+{{- fail (printf "name: the release's name %q cannot name an InferenceService (lower-case letters, digits and -, a letter first): set name." $name) -}}
+{{- end -}}
+{{- include "model.checkTraffic" . -}}
+{{- include "model.checkScaling" . -}}
+{{- include "model.checkPods" . -}}
+{{- include "model.checkArms" . -}}
+{{- range $key, $_ := include "model.ownLabels" $name | fromYaml -}}
+{{- if hasKey $.Values.labels $key -}}
+{{- fail (printf "labels: %q is the chart's own, by which its objects are found. Choose another key." $key) -}}
+{{- end -}}
+{{- end -}}
+{{- range $key, $_ := include "model.ownAnnotations" . | fromYaml -}}
+{{- if hasKey $.Values.annotations $key -}}
+{{- fail (printf "annotations: %q is written by the chart, from mode, tagRouting, progressDeadline and scaling. Set those." $key) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "model.checkTraffic" -}}
+{{- if not (kindIs "invalid" .Values.canaryTrafficPercent) -}}
+{{- if eq .Values.mode "Standard" -}}
+{{- fail "canaryTrafficPercent is set and mode is Standard: KServe ignores it there without a word, and all traffic goes to the new version. Set mode: Knative, or leave canaryTrafficPercent out." -}}
+{{- end -}}
+{{- if eq .Values.trafficManager "rollout" -}}
+{{- fail "canaryTrafficPercent is set and trafficManager is rollout: two would move the same weight. Leave canaryTrafficPercent out, or set trafficManager: chart." -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "model.checkScaling" -}}
+{{- $scaling := .Values.scaling -}}
+{{- $autoscaler := include "model.autoscaler" . -}}
+{{- $minimum := int $scaling.minReplicas -}}
+{{- if gt $minimum (int $scaling.maxReplicas) -}}
+{{- fail (printf "scaling.minReplicas is %d and scaling.maxReplicas is %d: the fewest replicas are more than the most." $minimum (int $scaling.maxReplicas)) -}}
+{{- end -}}
+{{- if eq .Values.mode "Knative" -}}
+{{- if ne $autoscaler "knative" -}}
+{{- fail (printf "scaling.autoscaler is %s and mode is Knative: Knative scales there, and two autoscalers would work against each other. Leave scaling.autoscaler out, or set mode: Standard." $autoscaler) -}}
+{{- end -}}
+{{- if has $scaling.metric (list "cpu" "memory") -}}
+{{- fail (printf "scaling.metric is %s and mode is Knative: there it is concurrency or rps." $scaling.metric) -}}
+{{- end -}}
+{{- $atOnce := int $scaling.containerConcurrency -}}
+{{- if and $atOnce (ne (default "concurrency" $scaling.metric) "rps") (gt (int $scaling.target) $atOnce) -}}
+{{- fail (printf "scaling.target is %d and scaling.containerConcurrency is %d: a replica never has so many requests at once, so none would be added." (int $scaling.target) $atOnce) -}}
+{{- end -}}
+{{- else -}}
+{{- if eq $autoscaler "knative" -}}
+{{- fail "scaling.autoscaler is knative and mode is Standard: Knative does not scale there. Choose hpa, keda, external or none, or set mode: Knative." -}}
+{{- end -}}
+{{- if and (eq $minimum 0) (ne $autoscaler "keda") -}}
+{{- fail "scaling.minReplicas is 0 and mode is Standard: nothing there holds a request while a replica starts. Set scaling.minReplicas to 1 or more, or mode: Knative." -}}
+{{- end -}}
+{{- if has $scaling.metric (list "concurrency" "rps") -}}
+{{- fail (printf "scaling.metric is %s and mode is Standard: there it is cpu or memory." $scaling.metric) -}}
+{{- end -}}
+{{- if $scaling.containerConcurrency -}}
+{{- fail "scaling.containerConcurrency is set and mode is Standard: nothing there holds requests back. Give the predictor --max_inflight_requests in args, or set mode: Knative." -}}
+{{- end -}}
+{{- range $key, $value := $scaling.knative -}}
+{{- if $value -}}
+{{- fail (printf "scaling.knative.%s is set and mode is Standard, where nothing reads it." $key) -}}
+{{- end -}}
+{{- end -}}
+{{- if .Values.progressDeadline -}}
+{{- fail "progressDeadline is set and mode is Standard: KServe sets ten minutes there, whatever this says." -}}
+{{- end -}}
+{{- if and (ne $autoscaler "hpa") (or $scaling.metric $scaling.target) -}}
+{{- fail (printf "scaling.metric or scaling.target is set and scaling.autoscaler is %s, which reads neither." $autoscaler) -}}
+{{- end -}}
+{{- if and (eq (toString $scaling.metric) "memory") (not $scaling.target) -}}
+{{- fail "scaling.metric is memory and scaling.target is not set: KServe knows no default for it, and nothing would scale." -}}
+{{- end -}}
+{{- if and (eq $autoscaler "hpa") (gt (int $scaling.target) 100) -}}
+{{- fail (printf "scaling.target is %d and is percent of the requested resource here: 1 to 100." (int $scaling.target)) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $scaling.keda.triggers (ne $autoscaler "keda") -}}
+{{- fail (printf "scaling.keda.triggers is set and the autoscaler is %s: two autoscalers would work against each other. Set scaling.autoscaler: keda (mode: Standard), or remove the triggers." $autoscaler) -}}
+{{- end -}}
+{{- if and (eq $autoscaler "keda") (not $scaling.keda.triggers) -}}
+{{- fail "scaling.autoscaler is keda and scaling.keda.triggers is empty: nothing would scale." -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "model.checkPods" -}}
+{{- $budget := .Values.podDisruptionBudget -}}
+{{- if and (not (kindIs "invalid" $budget.minAvailable)) (not (kindIs "invalid" $budget.maxUnavailable)) -}}
+{{- fail "podDisruptionBudget.minAvailable and .maxUnavailable are both set: Kubernetes takes one of them." -}}
+{{- end -}}
+{{- $stays := $budget.minAvailable -}}
+{{- if eq (toString $stays) "100%" -}}
+{{- fail "podDisruptionBudget.minAvailable is 100%: no node could ever be drained." -}}
+{{- end -}}
+{{- if and (not (kindIs "invalid" $stays)) (not (kindIs "string" $stays)) -}}
+{{- if ge (int $stays) (int .Values.scaling.maxReplicas) -}}
+{{- fail (printf "podDisruptionBudget.minAvailable is %d and scaling.maxReplicas is %d: no node could ever be drained." (int $stays) (int .Values.scaling.maxReplicas)) -}}
+{{- end -}}
+{{- end -}}
+{{- $resource := .Values.gpu.resourceName -}}
+{{- if and .Values.gpu.count (hasKey .Values.resources.limits $resource) -}}
+{{- fail (printf "gpu.count and resources.limits both ask for %s: remove one." $resource) -}}
+{{- end -}}
+{{- if and (eq .Values.runtime "trellis-grpc") (ne .Values.protocol "grpc-v2") -}}
+{{- fail "runtime is trellis-grpc and protocol is rest: that runtime answers gRPC only. Set protocol: grpc-v2, or another runtime." -}}
+{{- end -}}
+{{- if and (eq .Values.protocol "grpc-v2") (has .Values.runtime (list "trellis" "trellis-gpu" "trellis-keras" "trellis-sklearn")) -}}
+{{- fail (printf "protocol is grpc-v2 and runtime is %s, whose port speaks REST: set runtime: trellis-grpc." .Values.runtime) -}}
+{{- end -}}
+{{- if .Values.container.image -}}
+{{- if eq .Values.protocol "grpc-v2" -}}
+{{- fail "protocol is grpc-v2 and container.image is set: the custom-container form speaks REST here. Set runtime: trellis-grpc and leave container.image out." -}}
+{{- end -}}
+{{- if .Values.image -}}
+{{- fail "image and container.image are both set: image goes with a serving runtime, container.image replaces it. Remove one." -}}
+{{- end -}}
+{{- if hasKey .Values.env "STORAGE_URI" -}}
+{{- fail "env.STORAGE_URI is set, which the chart writes from storageUri: set storageUri." -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "model.checkArms" -}}
+{{- $seen := dict -}}
+{{- range .Values.arms -}}
+{{- $service := printf "%s-%s" (include "model.name" $) .name -}}
+{{- if hasKey $seen .name -}}
+{{- fail (printf "arms: %q is there twice; each arm has a name of its own." .name) -}}
+{{- end -}}
+{{- $_ := set $seen .name true -}}
+{{- if gt (len $service) 53 -}}
+{{- fail (printf "arms: %q makes the name %s of %d characters: at most 53." .name $service (len $service)) -}}
+{{- end -}}
+{{- if and .runtime $.Values.container.image -}}
+{{- fail (printf "arms: %q names a runtime and container.image is set, which replaces it." .name) -}}
+{{- end -}}
+{{- $minimum := hasKey . "minReplicas" | ternary .minReplicas $.Values.scaling.minReplicas -}}
+{{- $maximum := .maxReplicas | default $.Values.scaling.maxReplicas -}}
+{{- if gt (int $minimum) (int $maximum) -}}
+{{- fail (printf "arms: %q has %d as its fewest replicas and %d as its most." .name (int $minimum) (int $maximum)) -}}
+{{- end -}}
+{{- if and (eq (int $minimum) 0) (eq $.Values.mode "Standard") -}}
+{{- fail (printf "arms: %q has minReplicas 0 and mode is Standard: nothing there holds a request while a replica starts." .name) -}}
+{{- end -}}
+{{- if eq (include "model.autoscaler" $) "keda" -}}
+{{- fail (printf "arms: %q is set and scaling.autoscaler is keda, whose triggers follow the main version's load: install the arm as a release of its own." .name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,198 @@
+"""The Grafana boards of ``manifests/components/monitoring``."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from scripts.manifests.panels import DATA_SOURCE, Panel, placed
+from scripts.manifests.series import mean, name, quantile, rate, share
+from trellis.telemetry.metrics import GatewayMetrics, ServingMetrics
+
+REVISION = "model, version, revision"
+LEGEND = "{{model}} {{version}} ({{revision}})"
+#: queue-proxy's own names: Knative, config-observability, request-metrics-protocol.
+PROXY_REQUESTS = "http_server_request_duration_seconds_count"
+
+
+def predictors_board() -> str:
+    """``predictors.json``: models, versions and revisions, as the predictors see them."""
+    metrics = ServingMetrics(CollectorRegistry())
+    who = 'job="predictors", namespace=~"$namespace", model=~"$model"'
+    requests = name(metrics.requests)
+    beside = 'job="queue-proxy", namespace=~"$namespace"'
+    return _board(
+        "trellis-predictors",
+        "Trellis predictors",
+        model_of=requests,
+        panels=[
+            Panel(
+                "Requests",
+                "Answers a second of each revision: during a canary, the split as it is.",
+                [(rate(requests, who, REVISION), LEGEND)],
+                "reqps",
+            ),
+            Panel(
+                "Errors",
+                "Share of answers that are 5xx. A 4xx is the caller's and never counts.",
+                [(share(requests, f'{who}, code=~"5.."', who, REVISION), LEGEND)],
+                "percentunit",
+            ),
+            Panel(
+                "Latency",
+                "From a request's arrival to its answer: half of them, and all but one in a hundred.",
+                [
+                    (quantile(0.5, metrics.duration, who, REVISION), f"P50 {LEGEND}"),
+                    (quantile(0.99, metrics.duration, who, REVISION), f"P99 {LEGEND}"),
+                ],
+                "s",
+            ),
+            Panel(
+                "Time of a request, by phase",
+                "Where the mean request spends its time; `queue` is waiting for a batch.",
+                [(mean(metrics.phase, who, f"{REVISION}, phase"), f"{{{{phase}}}} {LEGEND}")],
+                "s",
+            ),
+            Panel(
+                "In flight and waiting",
+                "Requests accepted and not answered, and rows that wait for a batch.",
+                [
+                    (f"sum by ({REVISION}) ({name(metrics.inflight)}{{{who}}})", LEGEND),
+                    (
+                        f"sum by ({REVISION}) ({name(metrics.queue_depth)}{{{who}}})",
+                        f"rows {LEGEND}",
+                    ),
+                ],
+                "short",
+            ),
+            Panel(
+                "Rows in a batch",
+                "The mean; 1 means that requests come one at a time.",
+                [(mean(metrics.batch_size, who, REVISION), LEGEND)],
+                "short",
+            ),
+            Panel(
+                "Predicted labels",
+                "Rows a second by label. Another mix than before is drift, of the data or of the version.",
+                [
+                    (
+                        rate(name(metrics.predictions), who, f"{REVISION}, label"),
+                        f"{{{{label}}}} {LEGEND}",
+                    )
+                ],
+                "short",
+            ),
+            Panel(
+                "Confidence",
+                "The mean probability of the predicted label.",
+                [(mean(metrics.confidence, who, REVISION), LEGEND)],
+                "percentunit",
+            ),
+            Panel(
+                "Replicas",
+                "Processes that have the version in memory.",
+                [(f"sum by ({REVISION}) ({name(metrics.loaded)}{{{who}}})", LEGEND)],
+                "short",
+            ),
+            Panel(
+                "Requests, by queue-proxy",
+                "Counted beside the predictor, so that an answer which it died over counts too.",
+                [(rate(PROXY_REQUESTS, beside, "knative_revision"), "{{knative_revision}}")],
+                "reqps",
+            ),
+        ],
+    )
+
+
+def gateway_board() -> str:
+    """``gateway.json``: what callers got, and the routing table in use."""
+    metrics = GatewayMetrics(CollectorRegistry())
+    who = 'job="gateway", namespace=~"$namespace", model=~"$model"'
+    here = 'job="gateway", namespace=~"$namespace"'
+    requests = name(metrics.requests)
+    return _board(
+        "trellis-gateway",
+        "Trellis gateway",
+        model_of=requests,
+        panels=[
+            Panel(
+                "Requests",
+                "Answers a second, by the revision that gave them.",
+                [(rate(requests, who, REVISION), LEGEND)],
+                "reqps",
+            ),
+            Panel(
+                "Errors",
+                "Share of answers that are 5xx, as the caller got them.",
+                [(share(requests, f'{who}, code=~"5.."', who, REVISION), LEGEND)],
+                "percentunit",
+            ),
+            Panel(
+                "Latency",
+                "From a request's arrival to its answer: half of them, and all but one in a hundred.",
+                [
+                    (quantile(0.5, metrics.duration, who, REVISION), f"P50 {LEGEND}"),
+                    (quantile(0.99, metrics.duration, who, REVISION), f"P99 {LEGEND}"),
+                ],
+                "s",
+            ),
+            Panel(
+                "In flight",
+                "Requests accepted and not answered.",
+                [(f"sum by ({REVISION}) ({name(metrics.inflight)}{{{who}}})", LEGEND)],
+                "short",
+            ),
+            Panel(
+                "Routing table",
+                "Version in use; gateways that differ for long cannot reach its address.",
+                [(f"{name(metrics.table_version)}{{{here}}}", "{{instance}}")],
+                "short",
+            ),
+            Panel(
+                "Routing tables refused",
+                "Tables that could not be read; the one before stays in use.",
+                [
+                    (
+                        rate(name(metrics.table_refused), here, "instance"),
+                        "{{instance}}",
+                    )
+                ],
+                "short",
+            ),
+        ],
+    )
+
+
+def _board(uid: str, title: str, model_of: str, panels: Sequence[Panel]) -> str:
+    """A board's file, with a choice of data source, namespace and model (labels of ``model_of``)."""
+    document = {
+        "uid": uid,
+        "title": title,
+        "tags": ["trellis"],
+        "schemaVersion": 39,
+        "refresh": "30s",
+        "time": {"from": "now-1h", "to": "now"},
+        "templating": {
+            "list": [
+                {"name": "datasource", "type": "datasource", "query": "prometheus"},
+                _choice("namespace", f"label_values({model_of}, namespace)"),
+                _choice("model", f'label_values({model_of}{{namespace=~"$namespace"}}, model)'),
+            ]
+        },
+        "panels": placed(panels),
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _choice(label: str, query: str) -> dict[str, Any]:
+    return {
+        "name": label,
+        "type": "query",
+        "datasource": DATA_SOURCE,
+        "query": query,
+        "refresh": 2,  # as the time range changes
+        "includeAll": True,
+        "multi": True,
+        "current": {"text": "All", "value": "$__all"},
+    }
