@@ -3,16 +3,22 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-LOCKS := serving gateway local keras sklearn dev
+# dev is solved first and holds the others to its versions; all but it, local and cluster are for images.
+LOCKS := dev local cluster serving serving-gpu keras sklearn gateway
 UP_ARGS ?= --default_model tomato
 TEST_ARGS ?=
 BENCH_ARGS ?=
+CLUSTER_ARGS ?=
+CLUSTER_DOWN_ARGS ?=
+IMAGES_ARGS ?=
+E2E_ARGS ?=
+E2E_CLUSTER ?= --with metrics-server,keda,prometheus,tls --images predictor,predictor-keras,predictor-sklearn
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format bench models lock generate verify clean
+.PHONY: help install run test lint format bench models cluster cluster-down images e2e lock generate verify clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 16
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -29,6 +35,9 @@ $(VENV)/%.installed: requirements/%.lock pyproject.toml | $(BIN)/python
 
 # The test environment holds all that a run needs, in the same versions.
 RUNTIME := $(if $(wildcard $(VENV)/dev.installed),$(VENV)/dev.installed,$(VENV)/local.installed)
+
+# Likewise for the scripts of the cluster and of the images.
+CLUSTER := $(if $(wildcard $(VENV)/dev.installed),$(VENV)/dev.installed,$(VENV)/cluster.installed)
 
 install: $(RUNTIME) ## install what `make run` needs into .venv
 
@@ -60,14 +69,29 @@ generate: $(VENV)/dev.installed ## write the schemas and the table of settings
 verify: $(VENV)/dev.installed ## fail where a generated file is not what its source says
 	@$(BIN)/python -m scripts.generate --check
 
+cluster: $(CLUSTER) ## make a kind cluster with KServe and Trellis, or repair it
+	@$(BIN)/python -m scripts.cluster up $(CLUSTER_ARGS)
+
+cluster-down: $(CLUSTER) ## remove the kind cluster
+	@$(BIN)/python -m scripts.cluster down $(CLUSTER_DOWN_ARGS)
+
+images: $(CLUSTER) ## build the container images and check them; GPU=1 for the one with CUDA
+	@$(BIN)/python -m scripts.images $(if $(GPU),predictor-gpu) $(IMAGES_ARGS)
+
+# The cluster goes in the end, however it ends; E2E_KEEP=1 keeps it.
+e2e: $(VENV)/dev.installed ## run the tests on a kind cluster, from nothing and back to nothing
+	@trap '[ -n "$(E2E_KEEP)" ] || $(BIN)/python -m scripts.cluster down' EXIT; \
+	  $(BIN)/python -m scripts.cluster up $(E2E_CLUSTER) && $(BIN)/python -m pytest tests/e2e $(E2E_ARGS)
+
 lock: | $(BIN)/python ## pin all requirements again
 	@$(PIP) install uv
-	@for name in dev $(filter-out dev,$(LOCKS)); do \
+	@for name in $(LOCKS); do \
 	  [ $$name = dev ] && with= || with="--constraint requirements/dev.lock"; \
+	  case $$name in dev|local|cluster) with="$$with requirements/build.in";; esac; \
 	  echo "locking requirements/$$name.lock"; \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --custom-compile-command "make lock" --extra $$name $$with \
-	    pyproject.toml requirements/build.in --output-file requirements/$$name.lock; done
+	    pyproject.toml --output-file requirements/$$name.lock; done
 
 clean: ## remove what was installed and cached
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -9,6 +9,11 @@ from trellis.serving.types import Tensors
 
 _PREFERRED = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
+if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+    # CUDA comes as packages, where the system's loader does not look: without this a machine with
+    # a GPU would compute on its CPU.
+    onnxruntime.preload_dlls()
+
 
 class OnnxEngine:
     """One inference session; ONNX Runtime lets many threads run it at once."""

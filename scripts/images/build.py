@@ -1,0 +1,53 @@
+"""Builds a target of the Dockerfile."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from scripts.images.docker import docker
+from scripts.images.targets import ROOT, Target
+
+#: Where programs look for the certificates of a network that has its own.
+BUNDLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+
+
+def build(target: Target, base: str) -> None:
+    """Build a target on a base image, under its own name; raises ``DockerError``."""
+    docker("build", *arguments(target, base, certificates(), revision()), str(ROOT))
+
+
+def arguments(target: Target, base: str, bundle: Path | None, commit: str) -> list[str]:
+    """What ``docker build`` is told, without the folder."""
+    # A proxy that terminates TLS is the builder's own business: the bundle is a secret of the
+    # build, so nothing of it stays in the image.
+    secret = [] if bundle is None else ["--secret", f"id=ca,src={bundle}"]
+    return [
+        "--progress=plain",
+        f"--target={target.name}",
+        f"--tag={target.image}",
+        f"--build-arg=BASE={base}",
+        f"--label=org.opencontainers.image.revision={commit}",
+        f"--label=org.opencontainers.image.base.name={base}",
+        *secret,
+    ]
+
+
+def certificates() -> Path | None:
+    """The bundle of certificates that this machine's environment names."""
+    for variable in BUNDLES:
+        named = os.environ.get(variable)
+        if named and Path(named).is_file():
+            return Path(named)
+    return None
+
+
+def revision() -> str:
+    """The commit that is checked out; ``unknown`` where this is no git checkout."""
+    done = subprocess.run(
+        ["git", "rev-parse", "HEAD"],  # noqa: S607 - the developer's own git
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or "unknown"
