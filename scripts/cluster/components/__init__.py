@@ -1,0 +1,1 @@
+"""The components of a cluster: what of their YAML is applied, set for this cluster."""

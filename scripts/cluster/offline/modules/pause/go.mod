@@ -1,0 +1,3 @@
+module trellis/pause
+
+go 1.26
