@@ -75,6 +75,8 @@ def _steps(cluster: Cluster, images: tuple[str, ...]) -> None:
             later = [document for item in wanted for document in item.later.objects]
             apply.objects(kubectl, later, say)
             waiting.deployments(kubectl, namespaces, say)
+            say("aggregated APIs to answer")
+            kubectl("wait", "apiservice", "--all", "--for=condition=Available", "--timeout=120s")
         with progress.step("Trellis") as say:
             platform.namespace(cluster, say)
             platform.chart(cluster, say)
@@ -88,7 +90,7 @@ def _steps(cluster: Cluster, images: tuple[str, ...]) -> None:
 def _own_images(cluster: Cluster, images: tuple[str, ...], pool: ThreadPoolExecutor) -> None:
     """Build what the engine lacks, and load it, while the components come up."""
     settings, docker, note = cluster.settings, cluster.docker, cluster.progress.note
-    names = own_images.ensure(docker, cluster.supply.base, images, note)
+    names = own_images.ensure(cluster.supply.base, images, note)
     by_node = node_images.own(docker, settings, names)
     for node in node_images.load(docker, by_node, lambda _: None, pool):
         node.result()

@@ -16,6 +16,14 @@ from scripts.cluster.waiting import until
 _STARTING = 120  # seconds
 _RENEWED = dt.timedelta(seconds=40)  # a kubelet renews its lease every ten seconds
 
+#: A Service whose rules kube-proxy has not yet laid is nobody's: without this a connection to it
+#: leaves the machine, and where something answers there, the API server keeps that connection.
+_SERVICES = "10.96.0.0/16"
+_CLOSED = " && ".join(
+    f"{{ iptables -C {rule} 2>/dev/null || iptables -A {rule}; }}"
+    for rule in (f"{chain} -d {_SERVICES} -j REJECT" for chain in ("OUTPUT", "FORWARD"))
+)
+
 
 def bring_up(cluster: Cluster, say: Say) -> None:
     """Create, start, repair or keep the nodes.
@@ -54,6 +62,8 @@ def bring_up(cluster: Cluster, say: Say) -> None:
         nodes.create(cluster.kind, settings, cluster.supply.node_image)
         ready(cluster, say, _STARTING, since)
         _mark_whole(cluster)
+    for node in settings.nodes:
+        cluster.docker("exec", node, "sh", "-c", _CLOSED)
 
 
 def ready(cluster: Cluster, say: Say, patience: float, since: dt.datetime) -> None:

@@ -1,8 +1,7 @@
-"""The project's own images for the cluster's workers, built where the engine has none."""
+"""The project's own images for the cluster's workers, of the code as it is."""
 
 from collections.abc import Sequence
 
-from scripts.cluster.program import Program
 from scripts.cluster.progress import Say
 from scripts.images import build
 from scripts.images.targets import Target, named
@@ -11,14 +10,13 @@ from scripts.images.targets import Target, named
 DEFAULT = ("predictor",)
 
 
-def ensure(docker: Program, base: str, names: Sequence[str], say: Say) -> list[str]:
-    """Names of the images, each in the engine after this.
+def ensure(base: str, names: Sequence[str], say: Say) -> list[str]:
+    """Names of the images, each in the engine after this; one whose code is the same costs a second.
 
     :raises DockerError: where a build fails.
     """
     targets: list[Target] = named(list(names))
     for target in targets:
-        if not docker.succeeds("image", "inspect", target.image):
-            say(f"the build of {target.image}")
-            build.build(target, base)
+        say(f"Building {target.image}, where its code has changed")
+        build.build(target, base)
     return [target.image for target in targets]

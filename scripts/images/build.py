@@ -7,6 +7,8 @@ from pathlib import Path
 from scripts.images.docker import docker
 from scripts.images.targets import ROOT, Target
 
+#: What images are made of: the Dockerfile, and what .dockerignore lets through.
+SOURCES = ("Dockerfile", "trellis", "predictors", "requirements", "scripts/images")
 #: Where programs look for the certificates of a network that has its own.
 BUNDLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
@@ -42,9 +44,12 @@ def certificates() -> Path | None:
 
 
 def revision() -> str:
-    """The commit that is checked out; ``unknown`` where this is no git checkout."""
+    """The last commit of what images are made of; ``unknown`` where this is no git checkout.
+
+    Not the one checked out: a commit that changes no image would make all of them new.
+    """
     done = subprocess.run(
-        ["git", "rev-parse", "HEAD"],  # noqa: S607 - the developer's own git
+        ["git", "log", "-1", "--format=%H", "--", *SOURCES],  # noqa: S607 - the developer's own git
         cwd=ROOT,
         capture_output=True,
         text=True,
