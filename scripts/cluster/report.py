@@ -8,10 +8,11 @@ from scripts.cluster.settings import NAMESPACE
 def report(cluster: Cluster) -> None:
     """Print what it took and where to go from here."""
     settings, progress = cluster.settings, cluster.progress
+    seconds = progress.seconds
     memory = figures.memory(cluster.docker, settings.nodes)
     each = ", ".join(f"{name} {size:.0f}" for name, size in memory.items())
     progress.note(
-        f"The cluster is up: {progress.seconds:.0f} s to the first prediction and these figures, "
+        f"The cluster is up: {seconds:.0f} s to the first prediction, "
         f"{sum(memory.values()):.0f} MiB of memory ({each})"
     )
     for line in next_steps(cluster):

@@ -42,6 +42,11 @@ def test_each_image_has_the_pinned_version_as_its_tag(name: str) -> None:
     assert "latest" not in image
 
 
+def test_the_release_of_prometheus_is_that_of_its_module() -> None:
+    _, minor, patch = version("prometheus").split(".")
+    assert version("prometheus-release") == f"3.{int(minor) - 300}.{patch}"
+
+
 def test_knative_tags_follow_the_modules_versions() -> None:
     assert releases.knative_tag("0.48.0") == "knative-v1.21.0"
     assert releases.knative_tag("0.37.2") == "knative-v1.10.2"
@@ -58,6 +63,7 @@ def test_knative_tags_follow_the_modules_versions() -> None:
         ("kserve", "github.com/kserve/kserve", "kserve"),
         ("metrics-server", "sigs.k8s.io/metrics-server", "metrics-server"),
         ("keda", "github.com/kedacore/keda/v2", "keda"),
+        ("prometheus", "github.com/prometheus/prometheus", "prometheus"),
     ],
 )
 def test_the_built_way_has_the_same_version(module: str, path: str, name: str) -> None:
