@@ -4,8 +4,7 @@ import http.client
 import json
 from pathlib import Path
 
-from scripts.cluster import apply
-from scripts.cluster.documents import Document, read
+from scripts.cluster.documents import Document, read, stream
 from scripts.cluster.program import Program
 from scripts.cluster.progress import Say
 from scripts.cluster.settings import DOMAIN, NAMESPACE, Settings
@@ -28,7 +27,9 @@ def deploy(kubectl: Program, settings: Settings, say: Say) -> None:
         return
     rendered = kubectl("kustomize", str(settings.checkout / "manifests/overlays/kind"))
     wanted = read(rendered, keep=lambda _, name: name == MODEL)
-    apply.objects(kubectl, wanted.objects, say)
+    say("the API to take the model")
+    # As a person would, whose `kubectl apply -k` comes next and finds its own.
+    kubectl("apply", "--filename=-", text=stream(wanted.objects))
 
 
 def ask(kubectl: Program, settings: Settings, say: Say, patience: float = 180) -> Document:
