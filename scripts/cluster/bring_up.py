@@ -9,6 +9,7 @@ from scripts.cluster import (
     choices,
     first_answer,
     node_images,
+    nodes,
     nodes_up,
     own_images,
     platform,
@@ -19,7 +20,7 @@ from scripts.cluster import (
 from scripts.cluster.cluster import Cluster
 from scripts.cluster.components import chosen
 from scripts.cluster.lock import held
-from scripts.cluster.preflight import Engine, engine
+from scripts.cluster.preflight import Engine, check_disk, check_ports, engine
 from scripts.cluster.progress import Progress
 from scripts.cluster.settings import Settings
 from scripts.cluster.supply import EXTRAS, Supply
@@ -44,6 +45,10 @@ def bring_up(
     with progress.step("Container engine"):
         found = engine()
     with held(settings.state, progress.note) as lock:
+        if not nodes.found(found.docker, settings.cluster):
+            # Before the parts, which may take half an hour.
+            check_disk(found.folder, settings.cache)
+            check_ports(settings)
         extras = choices.extras(settings.state, asked)
         groups = [*_CORE, *(group for extra in sorted(extras) for group in EXTRAS[extra])]
         supply = parts(settings, progress, found, groups)

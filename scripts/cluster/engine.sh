@@ -32,7 +32,7 @@ install_docker() {
   set -- -o Dir::Etc::sourceparts="$apt/sources" -o Dir::Etc::preferencesparts="$apt/preferences" \
     -o Dir::State::lists="$apt/lists" -o Acquire::Check-Valid-Until=false -o Acquire::Retries=3
   apt-get "$@" update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get "$@" install -qq -y --no-install-recommends \
+  DEBIAN_FRONTEND=noninteractive apt-get "$@" install -qq -y --no-install-recommends --no-remove \
     docker.io/sid docker-cli/sid docker-buildx/sid docker-compose/sid
 }
 

@@ -9,7 +9,7 @@ from scripts.cluster.cluster import Cluster
 from scripts.cluster.documents import Document
 from scripts.cluster.errors import ClusterError
 from scripts.cluster.nodes import Node
-from scripts.cluster.preflight import check_disk, check_ports
+from scripts.cluster.preflight import NODES_GB, check_disk, check_ports
 from scripts.cluster.progress import Say
 from scripts.cluster.waiting import until
 
@@ -56,7 +56,7 @@ def bring_up(cluster: Cluster, say: Say) -> None:
         say(f"the old nodes to go ({why})")
         nodes.remove(cluster.docker, there, settings.kubeconfig)
     if action in ("create", "recreate"):
-        check_disk(cluster.engine.folder, settings.cache)
+        check_disk(cluster.engine.folder, needed_gb=NODES_GB)
         check_ports(settings)
         say("kind to make three nodes")
         nodes.create(cluster.kind, settings, cluster.supply.node_image)

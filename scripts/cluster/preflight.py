@@ -12,6 +12,8 @@ from scripts.cluster.settings import Settings
 
 #: Free space that a first bring-up may need: built parts, three nodes, our own images.
 DISK_GB = 15
+#: What three nodes need of it.
+NODES_GB = 8
 
 
 @dataclass(frozen=True)

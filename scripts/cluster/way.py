@@ -6,6 +6,9 @@ import urllib.request
 
 from scripts.cluster.settings import Settings, Way
 
+#: What a registry may say: it wants a login, or another path. Other errors are a proxy's own.
+_REGISTRY = (401, 404)
+
 #: Seconds that the registry has to answer.
 PATIENCE = 2.0
 
@@ -20,15 +23,16 @@ def choose(settings: Settings, registry: str) -> tuple[Way, str]:
 
 
 def answers(url: str, patience: float = PATIENCE) -> bool:
-    """Whether anything speaks HTTP at ``url`` within ``patience`` seconds."""
+    """Whether a registry answers at ``url`` within ``patience`` seconds."""
     heard = threading.Event()
 
     def ask() -> None:
         try:
             with urllib.request.urlopen(url, timeout=patience):  # noqa: S310 # the engine's own https address
                 heard.set()
-        except urllib.error.HTTPError:
-            heard.set()  # it wants a login or another path: it is there
+        except urllib.error.HTTPError as error:
+            if error.code in _REGISTRY:
+                heard.set()
         except (OSError, ValueError):
             pass
 

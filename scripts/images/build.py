@@ -12,6 +12,9 @@ SOURCES = ("Dockerfile", "trellis", "predictors", "requirements", "scripts/image
 #: Where programs look for the certificates of a network that has its own.
 BUNDLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
+#: Debian's bundle: it holds the certificates that an administrator has added.
+OWN_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+
 
 def build(target: Target, base: str) -> None:
     """Build a target on a base image, under its own name; raises ``DockerError``."""
@@ -34,13 +37,10 @@ def arguments(target: Target, base: str, bundle: Path | None, commit: str) -> li
     ]
 
 
-def certificates() -> Path | None:
-    """The bundle of certificates that this machine's environment names."""
-    for variable in BUNDLES:
-        named = os.environ.get(variable)
-        if named and Path(named).is_file():
-            return Path(named)
-    return None
+def certificates(own: Path = OWN_BUNDLE) -> Path | None:
+    """The bundle of certificates that the environment names, else this machine's ``own``."""
+    named = [Path(os.environ[variable]) for variable in BUNDLES if os.environ.get(variable)]
+    return next((path for path in (*named, own) if path.is_file()), None)
 
 
 def revision() -> str:

@@ -114,7 +114,7 @@ def _whole(cache: Cache, groups: Sequence[str]) -> bool:
 
 def _make(cache: Cache, groups: Sequence[str], say: Callable[[str], None]) -> None:
     wanted = [GROUPS[name] for name in groups]
-    compiled = [program for group in wanted for program in group.programs]
+    compiled = list(dict.fromkeys(program for group in wanted for program in group.programs))
     if missing(cache, compiled):
         cache.require_room()
     compile_programs(cache, compiled, say)

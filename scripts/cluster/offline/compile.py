@@ -12,6 +12,9 @@ from scripts.cluster.offline.errors import BuildError
 from scripts.cluster.offline.process import run
 from scripts.cluster.offline.programs import MODULES, Program, link_values, tags
 
+#: The newest that a wrapper module asks for.
+GO = (1, 26, 4)
+
 
 def missing(cache: Cache, programs: Iterable[Program]) -> list[Program]:
     """Those that the cache does not have, in their order."""
@@ -35,10 +38,8 @@ def compile_programs(cache: Cache, programs: Iterable[Program], say: Callable[[s
     :raises BuildError: where Go is missing or a build fails; what was built before stays.
     """
     wanting = missing(cache, programs)
-    if wanting and not shutil.which("go"):
-        raise BuildError(
-            f"building {wanting[0].name} needs Go 1.26 or newer, which is not installed: see https://go.dev/dl"
-        )
+    if wanting:
+        _require_go(wanting[0].name)
     for module, group in groupby(wanting, key=lambda p: p.module):
         wanted = list(group)
         names = " ".join(p.name for p in wanted)
@@ -56,6 +57,20 @@ def compile_programs(cache: Cache, programs: Iterable[Program], say: Callable[[s
                 )
         cache.drop_go(beyond=GO_BYTES)
         say(f"compiled {names} in {time.monotonic() - began:.0f} s")
+
+
+def _require_go(name: str) -> None:
+    needed = ".".join(map(str, GO))
+    if not shutil.which("go"):
+        raise BuildError(
+            f"building {name} needs Go {needed} or newer, which is not installed: see https://go.dev/dl"
+        )
+    found = run("go", "env", "GOVERSION").strip()
+    numbers = tuple(map(int, re.findall(r"\d+", found)[:3]))
+    if numbers < GO:
+        raise BuildError(
+            f"building {name} needs Go {needed} or newer, and there is {found}: see https://go.dev/dl"
+        )
 
 
 def _go_build(cache: Cache, module: str, programs: Iterable[Program], folder: Path) -> None:

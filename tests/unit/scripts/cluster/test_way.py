@@ -11,8 +11,10 @@ from scripts.cluster.settings import Settings
 
 
 class Closed(http.server.BaseHTTPRequestHandler):
+    code = 401
+
     def do_GET(self) -> None:
-        self.send_response(401)
+        self.send_response(self.code)
         self.end_headers()
 
     def log_request(self, *_: object) -> None:
@@ -30,6 +32,14 @@ def registry() -> Iterator[str]:
 def test_a_registry_that_wants_a_login_is_there(registry: str) -> None:
     assert way.answers(registry)
     assert way.choose(Settings(), registry) == ("pull", "the image registry answers")
+
+
+@pytest.mark.parametrize("code", [403, 407, 502])
+def test_a_proxy_that_answers_for_itself_is_no_registry(
+    registry: str, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Closed, "code", code)
+    assert not way.answers(registry)
 
 
 def test_one_that_refuses_is_not() -> None:
