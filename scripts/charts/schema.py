@@ -5,8 +5,8 @@ from typing import Any
 
 from scripts.charts.values_file import Field, Value
 
-#: As Go reads a duration, and as Kubernetes does a quantity.
-DURATION = r"^(([0-9]+(\.[0-9]+)?(ms|s|m|h))+)?$"
+#: As Go reads a duration, in the whole seconds that Knative asks for, and as Kubernetes does a quantity.
+DURATION = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"
 QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
 
 

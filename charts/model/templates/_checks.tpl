@@ -2,24 +2,28 @@
 may be is the schema's part. */ -}}
 {{- define "model.check" -}}
 {{- $name := include "model.name" . -}}
-{{- if gt (len $name) 53 -}}
-{{- fail (printf "name: %q has %d characters, and %s-predictor must be a host name of at most 63: choose one of at most 53." $name (len $name) $name) -}}
+{{- $most := int (include "model.longestName" .) -}}
+{{- if gt (len $name) $most -}}
+{{- fail (printf "name: %q has %d characters, and %s must be a host name of at most 63: choose one of at most %d." $name (len $name) (include "model.longestHost" (dict "root" . "name" $name)) $most) -}}
 {{- end -}}
 {{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) -}}
 {{- fail (printf "name: the release's name %q cannot name an InferenceService (lower-case letters, digits and -, a letter first): set name." $name) -}}
 {{- end -}}
 {{- include "model.checkTraffic" . -}}
 {{- include "model.checkScaling" . -}}
-{{- include "model.checkPods" . -}}
+{{- include "model.checkTimes" . -}}
+{{- include "model.checkBudget" . -}}
+{{- include "model.checkResources" . -}}
+{{- include "model.checkContainer" . -}}
 {{- include "model.checkArms" . -}}
-{{- range $key, $_ := include "model.ownLabels" $name | fromYaml -}}
+{{- range $key := append (include "model.ownLabels" $name | fromYaml | keys | sortAlpha) "serving.kserve.io/inferenceservice" -}}
 {{- if hasKey $.Values.labels $key -}}
-{{- fail (printf "labels: %q is the chart's own, by which its objects are found. Choose another key." $key) -}}
+{{- fail (printf "labels: %q is the chart's own or KServe's, by which objects are found. Choose another key." $key) -}}
 {{- end -}}
 {{- end -}}
-{{- range $key, $_ := include "model.ownAnnotations" . | fromYaml -}}
+{{- range $key, $from := include "model.managedAnnotations" . | fromYaml -}}
 {{- if hasKey $.Values.annotations $key -}}
-{{- fail (printf "annotations: %q is written by the chart, from mode, tagRouting, progressDeadline and scaling. Set those." $key) -}}
+{{- fail (printf "annotations: %q follows from %s. Set that." $key $from) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -71,9 +75,6 @@ may be is the schema's part. */ -}}
 {{- fail (printf "scaling.knative.%s is set and mode is Standard, where nothing reads it." $key) -}}
 {{- end -}}
 {{- end -}}
-{{- if .Values.progressDeadline -}}
-{{- fail "progressDeadline is set and mode is Standard: KServe sets ten minutes there, whatever this says." -}}
-{{- end -}}
 {{- if and (ne $autoscaler "hpa") (or $scaling.metric $scaling.target) -}}
 {{- fail (printf "scaling.metric or scaling.target is set and scaling.autoscaler is %s, which reads neither." $autoscaler) -}}
 {{- end -}}
@@ -92,24 +93,67 @@ may be is the schema's part. */ -}}
 {{- end -}}
 {{- end -}}
 
-{{- define "model.checkPods" -}}
+{{- define "model.checkTimes" -}}
+{{- $timeout := int .Values.timeoutSeconds -}}
+{{- if eq .Values.mode "Knative" -}}
+{{- if gt $timeout 600 -}}
+{{- fail (printf "timeoutSeconds is %d and mode is Knative, which takes at most 600: max-revision-timeout-seconds of its ConfigMap config-defaults. Set 600 or less." $timeout) -}}
+{{- end -}}
+{{- $deadline := int (include "model.seconds" .Values.progressDeadline) -}}
+{{- $startup := int .Values.probes.startupSeconds -}}
+{{- if and $deadline (gt $startup $deadline) -}}
+{{- fail (printf "progressDeadline is %s and probes.startupSeconds is %d: the revision would have failed before its start is given up. Set progressDeadline to %ds or more, or leave it out." .Values.progressDeadline $startup $startup) -}}
+{{- end -}}
+{{- else -}}
+{{- if .Values.progressDeadline -}}
+{{- fail "progressDeadline is set and mode is Standard: KServe sets ten minutes there, whatever this says." -}}
+{{- end -}}
+{{- $delay := get .Values.env "TRELLIS_DRAIN_DELAY" | default (toString .Values.drainDelaySeconds) | float64 -}}
+{{- $drain := get .Values.env "TRELLIS_GRACE_PERIOD" | default "30" | float64 -}}
+{{- $least := addf $delay $drain 5 -}}
+{{- if gt $least (float64 $timeout) -}}
+{{- fail (printf "timeoutSeconds is %d and mode is Standard: a stopping pod takes requests for %v s (drainDelaySeconds), ends what it accepted within %v s (TRELLIS_GRACE_PERIOD) and stops within 5. Set timeoutSeconds to %v or more, or drainDelaySeconds lower." $timeout $delay $drain (ceil $least)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "model.checkBudget" -}}
 {{- $budget := .Values.podDisruptionBudget -}}
 {{- if and (not (kindIs "invalid" $budget.minAvailable)) (not (kindIs "invalid" $budget.maxUnavailable)) -}}
 {{- fail "podDisruptionBudget.minAvailable and .maxUnavailable are both set: Kubernetes takes one of them." -}}
 {{- end -}}
 {{- $stays := $budget.minAvailable -}}
-{{- if eq (toString $stays) "100%" -}}
-{{- fail "podDisruptionBudget.minAvailable is 100%: no node could ever be drained." -}}
+{{- if and (kindIs "string" $stays) (ge (float64 (trimSuffix "%" (toString $stays))) 100.0) -}}
+{{- fail (printf "podDisruptionBudget.minAvailable is %s: no node could ever be drained." $stays) -}}
+{{- end -}}
+{{- $away := $budget.maxUnavailable -}}
+{{- if and (not (kindIs "invalid" $away)) (eq (float64 (trimSuffix "%" (toString $away))) 0.0) -}}
+{{- fail (printf "podDisruptionBudget.maxUnavailable is %v: no node could ever be drained." $away) -}}
 {{- end -}}
 {{- if and (not (kindIs "invalid" $stays)) (not (kindIs "string" $stays)) -}}
 {{- if ge (int $stays) (int .Values.scaling.maxReplicas) -}}
 {{- fail (printf "podDisruptionBudget.minAvailable is %d and scaling.maxReplicas is %d: no node could ever be drained." (int $stays) (int .Values.scaling.maxReplicas)) -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+
+{{- define "model.checkResources" -}}
+{{- $asked := index (include "model.askedFor" . | fromYaml | default dict) "resources" | default dict -}}
+{{- range $name, $request := $asked.requests -}}
+{{- $limit := get ($asked.limits | default dict) $name -}}
+{{- if and (not (kindIs "invalid" $limit)) (ne (toString $limit) "") -}}
+{{- if gt (float64 (include "model.amount" $request)) (float64 (include "model.amount" $limit)) -}}
+{{- fail (printf "resources.requests.%s is %v and resources.limits.%s is %v: a pod cannot reserve more than it may use." $name $request $name $limit) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- $resource := .Values.gpu.resourceName -}}
 {{- if and .Values.gpu.count (hasKey .Values.resources.limits $resource) -}}
 {{- fail (printf "gpu.count and resources.limits both ask for %s: remove one." $resource) -}}
 {{- end -}}
+{{- end -}}
+
+{{- define "model.checkContainer" -}}
 {{- if and (eq .Values.runtime "trellis-grpc") (ne .Values.protocol "grpc-v2") -}}
 {{- fail "runtime is trellis-grpc and protocol is rest: that runtime answers gRPC only. Set protocol: grpc-v2, or another runtime." -}}
 {{- end -}}
@@ -137,8 +181,9 @@ may be is the schema's part. */ -}}
 {{- fail (printf "arms: %q is there twice; each arm has a name of its own." .name) -}}
 {{- end -}}
 {{- $_ := set $seen .name true -}}
-{{- if gt (len $service) 53 -}}
-{{- fail (printf "arms: %q makes the name %s of %d characters: at most 53." .name $service (len $service)) -}}
+{{- $most := int (include "model.longestName" $) -}}
+{{- if gt (len $service) $most -}}
+{{- fail (printf "arms: %q makes the name %s of %d characters, and %s must be a host name of at most 63: at most %d." .name $service (len $service) (include "model.longestHost" (dict "root" $ "name" $service)) $most) -}}
 {{- end -}}
 {{- if and .runtime $.Values.container.image -}}
 {{- fail (printf "arms: %q names a runtime and container.image is set, which replaces it." .name) -}}

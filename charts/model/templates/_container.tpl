@@ -44,8 +44,7 @@ livenessProbe:
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: {{ $values.probes.livenessFailures | default 3 }}
-{{ include "model.resources" (dict "root" .root
-  "requests" (dict "cpu" "100m" "memory" "192Mi") "limits" (dict "cpu" "1" "memory" "512Mi")) }}
+{{ include "model.askedFor" .root }}
 securityContext:
   {{- include "model.securityContext" . | nindent 2 }}
 volumeMounts:

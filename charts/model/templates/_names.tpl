@@ -8,6 +8,17 @@
 {{- printf "%s-predictor" . -}}
 {{- end -}}
 
+{{- /* The longest host name that is made of an InferenceService's; takes root and name. */ -}}
+{{- define "model.longestHost" -}}
+{{- $tags := and (eq .root.Values.mode "Knative") .root.Values.tagRouting -}}
+{{- printf "%s%s" ($tags | ternary "latest-" "") (include "model.predictorName" .name) -}}
+{{- end -}}
+
+{{- /* How many characters such a name may have: a host's are 63. */ -}}
+{{- define "model.longestName" -}}
+{{- sub 63 (len (include "model.longestHost" (dict "root" . "name" ""))) -}}
+{{- end -}}
+
 {{- /* Names of all InferenceServices of this release, separated by commas. */ -}}
 {{- define "model.services" -}}
 {{- $names := list (include "model.name" .) -}}

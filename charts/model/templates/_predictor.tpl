@@ -30,6 +30,9 @@ timeout: {{ $values.timeoutSeconds }}
 {{- else }}
 terminationGracePeriodSeconds: {{ $values.timeoutSeconds }}
 {{- end }}
+{{- with include "model.pullSecrets" .root }}
+{{- . | nindent 0 }}
+{{- end }}
 {{- with $values.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
@@ -89,7 +92,7 @@ model:
   {{- with include "model.probeTimes" . }}
   {{- . | nindent 2 }}
   {{- end }}
-  {{- with include "model.resources" (dict "root" .root "requests" dict "limits" dict) }}
+  {{- with include "model.askedFor" .root }}
   {{- . | nindent 2 }}
   {{- end }}
 {{- end }}
@@ -113,6 +116,26 @@ env:
 envFrom:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end -}}
+
+{{- define "model.pullSecrets" -}}
+{{- with .Values.imagePullSecrets -}}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end -}}
+{{- end -}}
+
+{{- /* resources of the predictor; what a serving runtime adds is not there. */ -}}
+{{- define "model.askedFor" -}}
+{{- $requests := dict -}}
+{{- $limits := dict -}}
+{{- if .Values.container.image -}}
+{{- $requests = dict "cpu" "100m" "memory" "192Mi" -}}
+{{- $limits = dict "cpu" "1" "memory" "512Mi" -}}
+{{- end -}}
+{{- include "model.resources" (dict "root" . "requests" $requests "limits" $limits) -}}
 {{- end -}}
 
 {{- /* Takes root and whose defaults hold where the values say nothing. */ -}}

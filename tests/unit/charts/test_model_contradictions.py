@@ -89,9 +89,49 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"podDisruptionBudget": {"minAvailable": "100%"}},
         ("podDisruptionBudget.minAvailable is 100%",),
     ),
+    "a budget of which none may be away": (
+        {"podDisruptionBudget": {"maxUnavailable": 0}},
+        ("podDisruptionBudget.maxUnavailable is 0",),
+    ),
+    "a budget of which no share may be away": (
+        {"podDisruptionBudget": {"maxUnavailable": "0%"}},
+        ("podDisruptionBudget.maxUnavailable is 0%",),
+    ),
     "two budgets": (
         {"podDisruptionBudget": {"minAvailable": 1, "maxUnavailable": 1}},
         ("podDisruptionBudget.minAvailable", "maxUnavailable"),
+    ),
+    "a deadline before the start is given up": (
+        {"progressDeadline": "1m29s", "probes": {"startupSeconds": 90}},
+        ("progressDeadline is 1m29s", "probes.startupSeconds is 90", "90s or more"),
+    ),
+    "a pod that is killed while it drains": (
+        {**STANDARD, "drainDelaySeconds": 100, "timeoutSeconds": 134},
+        ("timeoutSeconds is 134", "drainDelaySeconds", "135 or more"),
+    ),
+    "a drain that is longer than the default's": (
+        {**STANDARD, "env": {"TRELLIS_GRACE_PERIOD": "85"}},
+        ("timeoutSeconds is 90", "TRELLIS_GRACE_PERIOD", "95 or more"),
+    ),
+    "a request longer than Knative lets one be": (
+        {"timeoutSeconds": 601},
+        ("timeoutSeconds is 601", "600", "max-revision-timeout-seconds"),
+    ),
+    "more memory reserved than allowed": (
+        {"resources": {"requests": {"memory": "1Gi"}, "limits": {"memory": "512Mi"}}},
+        ("resources.requests.memory is 1Gi", "resources.limits.memory is 512Mi"),
+    ),
+    "more memory reserved than allowed, in other units": (
+        {"resources": {"requests": {"memory": "1G"}, "limits": {"memory": 999999999}}},
+        ("resources.requests.memory is 1G", "resources.limits.memory"),
+    ),
+    "more CPU reserved than allowed": (
+        {"resources": {"requests": {"cpu": "1001m"}, "limits": {"cpu": 1}}},
+        ("resources.requests.cpu is 1001m", "resources.limits.cpu is 1"),
+    ),
+    "more CPU reserved than a container of one's own has": (
+        {"container": {"image": "b:1"}, "resources": {"requests": {"cpu": "2"}}},
+        ("resources.requests.cpu is 2", "resources.limits.cpu is 1"),
     ),
     "a device asked for twice": (
         {"gpu": {"count": 1}, "resources": {"limits": {"nvidia.com/gpu": "2"}}},
@@ -137,7 +177,11 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("arms", "minReplicas 0"),
     ),
     "an arm whose name is too long": (
-        {"arms": [{"name": "b" * 50, "version": "v1"}]},
+        {"arms": [{"name": "b" * 40, "version": "v1"}]},
+        ("arms", "latest-tomato-bbb", "at most 46"),
+    ),
+    "an arm whose name is too long without tags": (
+        {"tagRouting": False, "arms": [{"name": "b" * 47, "version": "v1"}]},
         ("arms", "at most 53"),
     ),
     "an arm beside KEDA": (
@@ -152,11 +196,35 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"labels": {"app.kubernetes.io/name": "x"}},
         ("labels", "app.kubernetes.io/name"),
     ),
+    "a label of KServe's": (
+        {"labels": {"serving.kserve.io/inferenceservice": "x"}},
+        ("labels", "serving.kserve.io/inferenceservice"),
+    ),
     "an annotation of the chart's": (
         {"annotations": {"serving.kserve.io/deploymentMode": "Standard"}},
         ("annotations", "serving.kserve.io/deploymentMode", "mode"),
     ),
-    "a name that is too long": ({"name": "n" * 54}, ("name", "54 characters")),
+    "an annotation of a value that is left out": (
+        {"annotations": {"serving.knative.dev/progress-deadline": "90s"}},
+        ("annotations", "serving.knative.dev/progress-deadline", "progressDeadline"),
+    ),
+    "an annotation of the other mode": (
+        {"annotations": {"serving.kserve.io/autoscalerClass": "hpa"}},
+        ("annotations", "serving.kserve.io/autoscalerClass", "scaling.autoscaler"),
+    ),
+    "an annotation that goes over the replicas": (
+        {"annotations": {"autoscaling.knative.dev/min-scale": "2"}},
+        ("annotations", "autoscaling.knative.dev/min-scale", "scaling.minReplicas"),
+    ),
+    "a name that is too long": ({"name": "n" * 47}, ("name", "47 characters", "latest-n", "46")),
+    "a name that is too long without tags": (
+        {"name": "n" * 54, "tagRouting": False},
+        ("name", "54 characters", "at most 53"),
+    ),
+    "a name that is too long in Standard mode": (
+        {**STANDARD, "name": "n" * 54},
+        ("name", "54 characters", "at most 53"),
+    ),
 }
 
 
@@ -169,6 +237,28 @@ def test_a_contradiction_is_told_in_a_sentence(
     said = str(refused.value)
     assert all(word in said for word in words), said
     assert said.endswith("."), said
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"name": "n" * 46},
+        {"name": "n" * 53, "tagRouting": False},
+        {**STANDARD, "name": "n" * 53},
+        {"timeoutSeconds": 600},
+        {**STANDARD, "timeoutSeconds": 601},
+        {**STANDARD, "drainDelaySeconds": 100, "timeoutSeconds": 135},
+        {**STANDARD, "timeoutSeconds": 15, "env": {"TRELLIS_GRACE_PERIOD": "5"}},
+        {"progressDeadline": "1m30s", "probes": {"startupSeconds": 90}},
+        {"resources": {"requests": {"memory": "512Mi"}, "limits": {"memory": "0.5Gi"}}},
+        {"resources": {"requests": {"memory": "1G", "cpu": 1}, "limits": {"memory": "1Gi"}}},
+        {"resources": {"requests": {"cpu": "1000m"}, "limits": {"cpu": 1}}},
+        {"podDisruptionBudget": {"minAvailable": "99%"}},
+    ],
+    ids=str,
+)
+def test_what_just_fits_is_rendered(helm: Helm, values: dict[str, Any]) -> None:
+    assert helm.render(MODEL, values)
 
 
 def test_a_release_whose_name_is_no_models_is_told_to_set_one(helm: Helm) -> None:
@@ -189,6 +279,7 @@ def test_a_release_whose_name_is_no_models_is_told_to_set_one(helm: Helm) -> Non
         ({"canaryTrafficPercent": "10"}, "canaryTrafficPercent"),
         ({"mode": "Serverless"}, "mode"),
         ({"progressDeadline": "1 minute"}, "progressDeadline"),
+        ({"progressDeadline": "500ms"}, "progressDeadline"),
         ({"resources": {"limits": {"memory": "1 GB"}}}, "memory"),
         ({"env": {"A": 1}}, "env"),
         ({"storageUri": "/mnt/models"}, "storageUri"),

@@ -56,6 +56,19 @@ def test_in_standard_mode_it_allows_the_listed_flows_to_the_predictor(helm: Helm
     assert found == listed(PREDICTOR) | ingress
 
 
+@pytest.mark.parametrize("mode", ["Knative", "Standard"])
+def test_a_container_of_one_s_own_is_reached_at_its_port(helm: Helm, mode: str) -> None:
+    own = policy(helm, {"mode": mode, "container": {"image": "mine:1", "port": 9000}})
+    who = parties()
+
+    def reached(name: str, number: int) -> bool:
+        return allowed(who[name], who["predictor"], Port(number), [own])
+
+    assert reached("Prometheus", 9000)
+    assert reached("gateway", 9000) is (mode == "Standard")
+    assert not any(reached(name, 8080) for name in ("Prometheus", "gateway"))
+
+
 def test_it_covers_every_service_of_the_release_and_no_other(helm: Helm) -> None:
     rendered = policy(helm, {"arms": [{"name": "b", "version": "v2"}]})
     somebody = parties()["somebody in the namespace"]

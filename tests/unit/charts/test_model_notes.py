@@ -12,7 +12,9 @@ def test_the_next_step_of_a_new_model_is_a_canary(helm: Helm) -> None:
     assert notes.startswith("leaf v1, Knative mode.")
     assert "wait --for=condition=Ready --timeout=5m inferenceservice/leaf" in notes
     assert "helm test tomato -n trellis\n" in notes
-    assert "--set version=v2,canaryTrafficPercent=10" in notes
+    start = notes.index("--set version=v2,canaryTrafficPercent=0\n")
+    ready = notes.index("wait --for=condition=Ready", start)
+    assert ready < notes.index("--set canaryTrafficPercent=10\n")
 
 
 def test_a_canary_can_be_moved_promoted_and_taken_back(helm: Helm) -> None:
@@ -43,6 +45,13 @@ def test_a_device_for_a_runtime_without_one_is_noticed(helm: Helm) -> None:
     assert "set runtime=trellis-gpu" in helm.notes(MODEL, {"gpu": {"count": 1}})
     fitting = {"gpu": {"count": 1}, "runtime": "trellis-gpu"}
     assert "NOTE" not in helm.notes(MODEL, fitting)
+
+
+def test_a_runtime_for_a_device_that_is_not_asked_for_is_noticed(helm: Helm) -> None:
+    runtime = {"runtime": "trellis-gpu"}
+    assert "Set gpu.count=1" in helm.notes(MODEL, runtime)
+    limited = {**runtime, "resources": {"limits": {"nvidia.com/gpu": "1"}}}
+    assert "NOTE" not in helm.notes(MODEL, limited)
 
 
 def test_a_budget_that_may_hold_a_drain_up_is_noticed(helm: Helm) -> None:

@@ -64,7 +64,12 @@ def test_a_budget_is_only_there_where_it_is_asked_for(helm: Helm) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("minAvailable", 1), ("minAvailable", "50%"), ("maxUnavailable", 1), ("maxUnavailable", 0)],
+    [
+        ("minAvailable", 1),
+        ("minAvailable", "50%"),
+        ("maxUnavailable", 1),
+        ("maxUnavailable", "10%"),
+    ],
 )
 def test_a_budget_covers_each_service_of_the_release(helm: Helm, field: str, value: Any) -> None:
     values = {"podDisruptionBudget": {field: value}, "arms": [{"name": "b", "version": "v2"}]}

@@ -11,6 +11,8 @@ from trellis.local.validate import read_and_check
 
 CONTAINER = {"container": {"image": "trellis/predictor:0.1.0"}}
 STANDARD = {"mode": "Standard"}
+RUNTIMES = ROOT / "manifests/runtimes"
+DEADLINE = "serving.knative.dev/progress-deadline"
 
 
 def service(helm: Helm, values: dict[str, Any] | None = None, name: str = "tomato") -> Document:
@@ -94,9 +96,58 @@ def test_knative_mode_has_tags_and_a_deadline(helm: Helm) -> None:
     annotations = service(helm, {"progressDeadline": "90s"})["metadata"]["annotations"]
     assert annotations["serving.kserve.io/deploymentMode"] == "Knative"
     assert annotations["serving.kserve.io/enable-tag-routing"] == "true"
-    assert annotations["serving.knative.dev/progress-deadline"] == "90s"
+    assert annotations[DEADLINE] == "90s"
     without = service(helm, {"tagRouting": False})["metadata"]["annotations"]
     assert set(without) == {"serving.kserve.io/deploymentMode"}
+
+
+@pytest.mark.parametrize(
+    ("values", "deadline"),
+    [
+        ({}, None),
+        ({"probes": {"startupSeconds": 60}}, None),
+        ({"probes": {"startupSeconds": 90}}, "90s"),
+        ({"probes": {"startupSeconds": 90}, "progressDeadline": "2m"}, "2m"),
+        ({"probes": {"startupSeconds": 90}, "runtime": "trellis-keras"}, None),
+        ({"probes": {"startupSeconds": 150}, "runtime": "trellis-gpu"}, "150s"),
+        (CONTAINER, "60s"),
+        ({**CONTAINER, "probes": {"startupSeconds": 30}}, "60s"),
+        ({**CONTAINER, "probes": {"startupSeconds": 90}}, "90s"),
+        ({**STANDARD, "probes": {"startupSeconds": 90}}, None),
+    ],
+)
+def test_a_revision_is_waited_for_as_long_as_its_container_may_start(
+    helm: Helm, values: dict[str, Any], deadline: str | None
+) -> None:
+    annotations = service(helm, values)["metadata"]["annotations"]
+    assert annotations.get(DEADLINE) == deadline
+
+
+@pytest.mark.parametrize("file", sorted(RUNTIMES.glob("trellis*.yaml")), ids=lambda file: file.stem)
+def test_the_deadline_that_a_start_goes_over_is_the_runtimes(helm: Helm, file: Path) -> None:
+    own = yaml.safe_load(file.read_text())["spec"]["annotations"][DEADLINE]
+    protocol = "grpc-v2" if file.stem == "trellis-grpc" else "rest"
+    values = {"runtime": file.stem, "protocol": protocol}
+
+    def written(seconds: int) -> str | None:
+        rendered = service(helm, {**values, "probes": {"startupSeconds": seconds}})
+        found: str | None = rendered["metadata"]["annotations"].get(DEADLINE)
+        return found
+
+    seconds = int(own.removesuffix("s"))
+    assert written(seconds) is None
+    assert written(seconds + 1) == f"{seconds + 1}s"
+
+
+@pytest.mark.parametrize("values", [{}, CONTAINER])
+def test_private_images_are_pulled_with_the_named_secrets(
+    helm: Helm, values: dict[str, Any]
+) -> None:
+    rendered = helm.render(MODEL, {**values, "imagePullSecrets": ["one", "two"]})
+    secrets = [{"name": "one"}, {"name": "two"}]
+    spec = named(rendered, "InferenceService", "tomato")["spec"]["predictor"]
+    (pod,) = of_kind(rendered, "Pod")
+    assert spec["imagePullSecrets"] == pod["spec"]["imagePullSecrets"] == secrets
 
 
 def test_standard_mode_has_nothing_of_knatives(helm: Helm) -> None:
@@ -207,8 +258,9 @@ def test_a_release_serves_what_the_plain_manifest_does(helm: Helm, name: str) ->
         CONTAINER,
         {"arms": [{"name": "b", "version": "v2"}]},
         {"scaling": {"minReplicas": 0, "metric": "rps", "target": 20}},
+        {"imagePullSecrets": ["registry"]},
     ],
-    ids=["default", "canary", "standard", "container", "arms", "scale to zero"],
+    ids=["default", "canary", "standard", "container", "arms", "scale to zero", "pull secrets"],
 )
 def test_trellis_validate_has_no_error_to_show(
     helm: Helm, values: dict[str, Any], tmp_path: Path

@@ -62,14 +62,14 @@ def test_the_pods_are_restricted_and_have_no_token(helm: Helm, kind: str, name: 
     assert pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
 
 
-@pytest.mark.parametrize(("role", "share"), [("durable", 2), ("cache", 1)])
-def test_data_fit_into_the_pods_memory(helm: Helm, role: str, share: int) -> None:
+@pytest.mark.parametrize(("role", "share"), [("durable", 2), ("cache", 1.5)])
+def test_data_fit_into_the_pods_memory(helm: Helm, role: str, share: float) -> None:
     kind, name = WORKLOADS[role == "cache"]
     workload = named(helm.render(PLATFORM, {"redis": {role: {"memory": 300}}}), kind, name)
     assert option(workload, "maxmemory") == "300mb"
     resources = pod_of(workload)["containers"][0]["resources"]
     assert resources["requests"]["memory"] == "300Mi"
-    assert resources["limits"]["memory"] == f"{share * 300 + 32}Mi"
+    assert resources["limits"]["memory"] == f"{share * 300 + 32:.0f}Mi"
 
 
 @pytest.mark.parametrize(("kind", "name"), WORKLOADS)
@@ -145,6 +145,8 @@ def test_ones_own_redis_is_pointed_to(helm: Helm) -> None:
         ({**OWN, "password": "x"}, "redis.password is set and redis.bring is false"),
         ({"password": "a b"}, "at '/redis/password'"),
         ({**OWN, "url": "http://a"}, "at '/redis/url'"),
+        ({**OWN, "url": "unix:///redis.sock"}, "at '/redis/url'"),
+        ({**OWN, "cacheUrl": "unix:///redis.sock"}, "at '/redis/cacheUrl'"),
         ({"durable": {"memory": 4}}, "at '/redis/durable/memory'"),
         ({"durable": {"memori": 64}}, "'memori' not allowed"),
     ],

@@ -154,6 +154,15 @@ def test_what_syncs_points_at_an_overlay_that_exists(component: str, build: Buil
     assert (ROOT / path / "kustomization.yaml").is_file()
 
 
+def test_a_weight_that_is_committed_is_the_one_that_argo_cd_applies(build: Build) -> None:
+    """What is listed under both takes the live value in place of git's, a canary's 0 included."""
+    (application,) = of_kind(build(MANIFESTS / "components/argocd"), "Application")
+    options = application["spec"]["syncPolicy"]["syncOptions"]
+    assert "ServerSideApply=true" in options
+    assert "RespectIgnoreDifferences=true" not in options
+    assert "ignoreDifferences" not in application["spec"]
+
+
 @pytest.mark.parametrize(
     "folder", sorted((MANIFESTS / "components").iterdir()), ids=lambda folder: folder.name
 )

@@ -160,14 +160,79 @@ def jobs_of_monitors(build: Build) -> set[str]:
     }
 
 
-def test_the_prometheus_of_make_cluster_names_its_jobs_alike(build: Build) -> None:
+def scrapes_of_make_cluster() -> list[dict[str, Any]]:
     file = ROOT / "scripts/cluster/components/prometheus.yaml"
     (configuration,) = of_kind(list(yaml.safe_load_all(file.read_text())), "ConfigMap")
-    scrapes = yaml.safe_load(configuration["data"]["prometheus.yml"])["scrape_configs"]
+    scrapes: list[dict[str, Any]] = yaml.safe_load(configuration["data"]["prometheus.yml"])[
+        "scrape_configs"
+    ]
+    return scrapes
+
+
+def test_the_prometheus_of_make_cluster_names_its_jobs_alike(build: Build) -> None:
+    scrapes = scrapes_of_make_cluster()
     assert {scrape["job_name"] for scrape in scrapes} <= jobs_of_monitors(build)
     for scrape in scrapes:
         targets = {one.get("target_label") for one in scrape["relabel_configs"]}
         assert {"namespace", "knative_revision"} <= targets
+
+
+def addresses(rules: list[dict[str, Any]], address: str, camel: bool) -> str:
+    """The address that relabelling makes of one, by its rules that write addresses."""
+    source, target = ("sourceLabels", "targetLabel") if camel else ("source_labels", "target_label")
+    for rule in rules:
+        if rule.get(target) != "__address__":
+            continue
+        assert rule[source] == ["__address__"]
+        if match := re.fullmatch(rule["regex"], address):
+            address = match.expand(rule["replacement"].replace("$", "\\"))
+    return address
+
+
+AT_ITS_METRICS = [
+    ("10.244.1.7:8081", "10.244.1.7:8080"),
+    ("[fd00::7]:8081", "[fd00::7]:8080"),
+    ("10.244.1.7:8080", "10.244.1.7:8080"),
+    ("10.244.1.7:9000", "10.244.1.7:9000"),
+]
+
+
+@pytest.mark.parametrize(("found", "asked"), AT_ITS_METRICS)
+@pytest.mark.parametrize("port", ["user-port", "h2c"])
+def test_a_predictor_behind_grpc_is_asked_where_its_metrics_are(
+    build: Build, port: str, found: str, asked: str
+) -> None:
+    (endpoint,) = (
+        endpoint
+        for monitor in of_kind(build(MANIFESTS / "overlays/production/platform"), "PodMonitor")
+        for endpoint in monitor["spec"]["podMetricsEndpoints"]
+        if endpoint["port"] == port
+    )
+    assert addresses(endpoint["relabelings"], found, camel=True) == asked
+
+
+@pytest.mark.parametrize(("found", "asked"), AT_ITS_METRICS[:3])
+def test_the_prometheus_of_make_cluster_asks_there_too(found: str, asked: str) -> None:
+    (rules,) = (
+        scrape["relabel_configs"]
+        for scrape in scrapes_of_make_cluster()
+        if scrape["job_name"] == "predictors"
+    )
+    (kept,) = (rule["regex"] for rule in rules if "kserve-container" in rule.get("regex", ""))
+    assert re.fullmatch(kept, f"kserve-container;{found.rpartition(':')[2]}")
+    assert addresses(rules, found, camel=False) == asked
+
+
+def test_every_runtime_s_port_is_scraped(build: Build) -> None:
+    """By Knative's name for it, and by its own in Standard mode."""
+    monitored = {
+        endpoint["port"]
+        for monitor in of_kind(build(MANIFESTS / "overlays/production/platform"), "PodMonitor")
+        for endpoint in monitor["spec"]["podMetricsEndpoints"]
+    }
+    for file in (MANIFESTS / "runtimes").glob("trellis*.yaml"):
+        (container,) = yaml.safe_load(file.read_text())["spec"]["containers"]
+        assert {port["name"] for port in container["ports"]} | {"user-port"} <= monitored
 
 
 def test_boards_come_as_config_maps_of_grafana_s_label(build: Build) -> None:

@@ -85,6 +85,8 @@ def test_what_is_declared_passes(schema: dict[str, Any], values: dict[str, Any])
         ({"share": "half"}, "share"),
         ({"share": 0}, "share"),
         ({"time": "1 s"}, "time"),
+        ({"time": "500ms"}, "time"),
+        ({"time": "1.5s"}, "time"),
         ({"section": {"more": 1}}, "section"),
         ({"section": {"free": {"cpu": "much"}}}, "section/free/cpu"),
         ({"section": {"words": [1]}}, "section/words/0"),

@@ -33,7 +33,7 @@ def test_prometheus_looks_at_the_predictors_and_at_queue_proxy() -> None:
         name: [rule["regex"] for rule in job["relabel_configs"] if rule.get("action") == "keep"]
         for name, job in jobs.items()
     }
-    assert "kserve-container;8080" in kept["predictors"]
+    assert "kserve-container;(8080|8081)" in kept["predictors"]
     assert "queue-proxy;http-usermetric" in kept["queue-proxy"]
 
 
