@@ -13,6 +13,7 @@ from trellis.local.honoured import not_honoured, note
 from trellis.local.inference_service import PREDICTOR, InferenceService
 from trellis.local.nodes import Node
 from trellis.local.placement import placement
+from trellis.local.resources import resources
 from trellis.local.runtimes import DEFAULT, RUNTIMES
 from trellis.local.scaling import MODE, has_no_knative, scaling
 from trellis.local.storage import BadUri, OnlyInCluster, version_folder_problem, versions_in
@@ -26,6 +27,7 @@ def check(service: InferenceService, models: Path, nodes: Sequence[Node] = ()) -
     return [
         *_canary(service),
         *scaling(service),
+        *resources(service),
         *placement(service, nodes),
         *_other_components(service),
         *_storage(service, models),

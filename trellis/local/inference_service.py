@@ -81,7 +81,8 @@ def build(document: YamlDocument, file: Path, main: FieldPath) -> InferenceServi
         if "value" in entry
     }
     uri = container.get("storageUri") if main[-1] == "model" else env.get("STORAGE_URI")
-    args = (*RUNTIMES.get(container.get("runtime") or DEFAULT, ()), *(container.get("args") or []))
+    runtime = RUNTIMES.get(container.get("runtime") or DEFAULT)
+    args = (*(runtime.args if runtime else ()), *(container.get("args") or []))
     template = Template(
         digest=template_digest(value),
         storage_uri=uri,

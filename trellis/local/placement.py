@@ -11,7 +11,7 @@ from typing import Any
 from trellis.local.findings import Finding, Severity
 from trellis.local.inference_service import PREDICTOR, InferenceService
 from trellis.local.nodes import Node, Taint
-from trellis.local.scaling import asked_for
+from trellis.local.resources import asked_for
 from trellis.local.yaml_lines import FieldPath
 
 _KEEPS_OFF = frozenset({"NoSchedule", "NoExecute"})
@@ -50,20 +50,17 @@ def _obstacles(service: InferenceService, node: Node) -> Iterator[Obstacle]:
 
 
 def _resources(service: InferenceService, node: Node) -> Iterator[Obstacle]:
-    root: FieldPath = (*service.main, "resources")
-    for resource, amount in asked_for(service).items():
+    for resource, asked in asked_for(service).items():
         offered = node.allocatable.get(resource)
-        if offered is not None and offered >= amount:
+        if offered is not None and offered >= asked.quantity:
             continue
-        which = "requests" if service.at((*root, "requests", resource)) is not None else "limits"
-        field = (*root, which, resource)
-        asked = service.at(field)
         if offered:
-            words = f"has less {resource} than the {asked} asked for"
-            yield Obstacle(field, words, f"ask for less, or add a node that has {asked}")
+            words = f"has less {resource} than the {asked.written} asked for{asked.by}"
+            remedy = f"ask for less, or add a node that has {asked.written}"
+            yield Obstacle(asked.field, words, remedy)
         else:
             remedy = f"a node must advertise {resource}: does its device plugin run there?"
-            yield Obstacle(field, f"has no {resource}", remedy)
+            yield Obstacle(asked.field, f"has no {resource}", remedy)
 
 
 def _selector(service: InferenceService, node: Node) -> Iterator[Obstacle]:
@@ -80,20 +77,41 @@ def _affinity(service: InferenceService, node: Node) -> Iterator[Obstacle]:
         *("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"),
     )
     terms = service.at((*field, "nodeSelectorTerms"))
-    if not isinstance(terms, list) or any(_fits(term, node.labels) for term in terms):
+    if not isinstance(terms, list) or any(_fits(term, node) for term in terms):
         return
     words = "does not fit the required node affinity"
     yield Obstacle(field, words, "label a node for it, or prefer in place of require")
 
 
-def _fits(term: Any, labels: dict[str, str]) -> bool:
-    expressions = term.get("matchExpressions") if isinstance(term, dict) else None
-    return isinstance(expressions, list) and all(_matches(one, labels) for one in expressions)
+def _fits(term: Any, node: Node) -> bool:
+    """Whether every expression and every field of a term fits; a term with none fits no node."""
+    if not isinstance(term, dict):
+        return False
+    by_label = term.get("matchExpressions") or []
+    by_field = term.get("matchFields") or []
+    if not isinstance(by_label, list) or not isinstance(by_field, list):
+        return False
+    return (
+        bool(by_label or by_field)
+        and all(_matches(one, node.labels) for one in by_label)
+        and all(_matches_field(one, node) for one in by_field)
+    )
 
 
-def _matches(expression: dict[str, Any], labels: dict[str, str]) -> bool:
+def _matches_field(expression: Any, node: Node) -> bool:
+    """Kubernetes knows one field of a node, its name, and takes it to be in a list or not."""
+    if not isinstance(expression, dict) or expression.get("operator") not in {"In", "NotIn"}:
+        return False
+    key = "metadata.name"
+    return expression.get("key") == key and _matches(expression, {key: node.name})
+
+
+def _matches(expression: Any, labels: dict[str, str]) -> bool:
+    if not isinstance(expression, dict):
+        return False
     value = labels.get(str(expression.get("key")))
-    values = [str(one) for one in expression.get("values") or []]
+    written = expression.get("values")
+    values = [str(one) for one in written] if isinstance(written, list) else []
     operator = str(expression.get("operator"))
     if operator in {"In", "NotIn"}:
         return (value in values) == (operator == "In")

@@ -1,15 +1,12 @@
-"""What an InferenceService says of replicas and resources that a cluster refuses late, or takes
-for something else without a word.
+"""What an InferenceService says of replicas and of the requests that each is given, which a cluster
+refuses late, or takes for something else without a word.
 """
 
 from collections.abc import Iterator
-from decimal import Decimal
-from typing import Any
 
 from trellis.local import fields
 from trellis.local.findings import Finding, Severity
 from trellis.local.inference_service import PREDICTOR, InferenceService
-from trellis.local.quantities import quantity
 from trellis.local.yaml_lines import FieldPath
 
 ANNOTATIONS: FieldPath = ("metadata", "annotations")
@@ -24,6 +21,8 @@ _MODES = NO_KNATIVE | {"Knative", "Serverless"}
 _AUTOSCALERS = frozenset({"external", "hpa", "keda", "none"})
 _BY_KNATIVE = frozenset({"concurrency", "rps"})
 _BY_KUBERNETES = frozenset({"cpu", "memory"})
+#: Seconds; Knative's own, where its operator has chosen no other.
+_LONGEST_TIMEOUT = 600
 #: A DNS label; each part of a host is one.
 _LONGEST_LABEL = 63
 
@@ -40,7 +39,8 @@ def scaling(service: InferenceService) -> Iterator[Finding]:
     yield from _replicas(service)
     yield from _metric(service)
     yield from _tag_host(service)
-    yield from _requests_over_limits(service)
+    yield from _requests_at_once(service)
+    yield from _timeout(service)
 
 
 def _known(service: InferenceService, annotation: str, known: frozenset[str]) -> Iterator[Finding]:
@@ -84,9 +84,9 @@ def _metric(service: InferenceService) -> Iterator[Finding]:
         problem = f"is {metric!r}; {scaler} scales by {' or '.join(sorted(known))}"
         yield service.finding(Severity.ERROR, path, problem, remedy)
     target = service.at((*PREDICTOR, "scaleTarget"))
-    percent = by_hpa and (metric or "cpu") == "cpu"
-    if target is not None and percent and not 1 <= target <= 100:  # percent
-        problem = f"is {target}; expected 1 to 100, percent of the CPU request"
+    if target is not None and by_hpa and not 1 <= target <= 100:  # percent
+        what = "memory" if metric == "memory" else "CPU"
+        problem = f"is {target}; expected 1 to 100, percent of the {what} request"
         yield service.finding(Severity.ERROR, (*PREDICTOR, "scaleTarget"), problem)
 
 
@@ -99,32 +99,22 @@ def _tag_host(service: InferenceService) -> Iterator[Finding]:
         yield service.finding(Severity.ERROR, path, problem, remedy)
 
 
-def _requests_over_limits(service: InferenceService) -> Iterator[Finding]:
-    root: FieldPath = (*service.main, "resources")
-    requests: dict[str, Any] = service.at((*root, "requests")) or {}
-    limits: dict[str, Any] = service.at((*root, "limits")) or {}
-    for resource, asked in requests.items():
-        path = (*root, "requests", resource)
-        limit = limits.get(resource)
-        device = "/" in resource
-        if device and (limit is None or quantity(asked) != quantity(limit)):
-            problem = f"is {asked} and the limit is {limit or 'missing'}: a device is never shared"
-            remedy = "write the limit alone"
-            yield service.finding(Severity.ERROR, path, problem, remedy)
-        elif limit is not None and quantity(asked) > quantity(limit):
-            problem = (
-                f"is {asked}, over the limit {limit}: no pod would be made, and KServe says nothing"
-            )
-            yield service.finding(Severity.ERROR, path, problem, "raise the limit")
-    for resource, limit in limits.items():
-        if "/" in resource and quantity(limit) != quantity(limit).to_integral_value():
-            problem = f"is {limit}; expected a whole number of devices"
-            yield service.finding(Severity.ERROR, (*root, "limits", resource), problem)
+def _requests_at_once(service: InferenceService) -> Iterator[Finding]:
+    path = (*PREDICTOR, "containerConcurrency")
+    at_once = service.at(path)
+    if at_once and has_no_knative(service):  # 0 is no bound
+        problem = f"is {at_once} in Standard mode: nothing there holds requests back"
+        remedy = "give the predictor --max_inflight_requests in args, or use Knative mode"
+        yield service.finding(Severity.ERROR, path, problem, remedy)
 
 
-def asked_for(service: InferenceService) -> dict[str, Decimal]:
-    """What the scheduler looks for on a node: requests, and limits where there is no request."""
-    root: FieldPath = (*service.main, "resources")
-    limits = service.at((*root, "limits")) or {}
-    requests = service.at((*root, "requests")) or {}
-    return {name: quantity(amount) for name, amount in {**limits, **requests}.items()}
+def _timeout(service: InferenceService) -> Iterator[Finding]:
+    path = (*PREDICTOR, "timeout")
+    seconds = service.at(path)
+    if seconds is not None and seconds > _LONGEST_TIMEOUT and not has_no_knative(service):
+        problem = (
+            f"is {seconds} s; Knative makes no revision with more than its setting"
+            f" max-revision-timeout-seconds, {_LONGEST_TIMEOUT} s"
+        )
+        remedy = f"write {_LONGEST_TIMEOUT} or less, or use Standard mode"
+        yield service.finding(Severity.ERROR, path, problem, remedy)

@@ -9,7 +9,7 @@ from trellis.local.checks import check
 from trellis.local.findings import Finding, Severity, worst_first
 from trellis.local.manifests import Reading, read_paths
 from trellis.local.nodes import BadNodes, Node, read_nodes
-from trellis.local.scaling import asked_for
+from trellis.local.resources import asked_for
 
 DEFAULT_PATHS = (Path("manifests/base"),)
 

@@ -53,7 +53,7 @@ def test_without_nodes_nothing_is_foretold(service: Read) -> None:
         manifest(),
         manifest(TOLERATION, SELECTOR, resources=GPU),
         manifest("tolerations: [{operator: Exists}]", resources=GPU),
-        manifest(resources="{requests: {cpu: 2, memory: 8Gi}, limits: {cpu: 4}}"),
+        manifest(resources="{requests: {cpu: 2, memory: 8Gi}, limits: {cpu: 4, memory: 8Gi}}"),
     ],
     ids=["plain", "GPU", "tolerates all", "a whole node"],
 )
@@ -93,6 +93,19 @@ def test_more_devices_than_a_node_has(placed: Placed) -> None:
     assert "gpu: has less nvidia.com/gpu than the 4 asked for" in finding.problem
 
 
+def test_what_the_runtime_asks_for_counts_too(placed: Placed) -> None:
+    small = node("small")
+    small["status"]["allocatable"]["memory"] = "512Mi"
+    text = MODEL_FORM + "      runtime: trellis-keras\n"
+    (finding,) = placed(text, small)
+    assert finding.field == "spec.predictor.model.resources.requests.memory"
+    assert finding.problem.endswith(
+        "small: has less memory than the 704Mi asked for (by the runtime trellis-keras)"
+    )
+    assert placed(text, small, node("large")) == []
+    assert placed(text + "      resources: {requests: {memory: 256Mi}}\n", small) == []
+
+
 def test_a_node_whose_devices_are_gone_has_none(placed: Placed) -> None:
     (finding,) = placed(manifest(resources=GPU), node("a", gpus=0))
     assert "a: has no nvidia.com/gpu" in finding.problem
@@ -126,6 +139,15 @@ def test_tolerations(toleration: str, fits: bool, placed: Placed) -> None:
     assert (found == []) is fits
 
 
+ZONE_A = node("n", {"zone": "a", "size": "8"})
+
+
+def required(terms: str) -> str:
+    """A manifest whose node affinity requires one of these terms."""
+    affinity = f"requiredDuringSchedulingIgnoredDuringExecution: {{nodeSelectorTerms: [{terms}]}}"
+    return manifest(f"affinity: {{nodeAffinity: {{{affinity}}}}}")
+
+
 @pytest.mark.parametrize(
     ("expression", "fits"),
     [
@@ -142,11 +164,44 @@ def test_tolerations(toleration: str, fits: bool, placed: Placed) -> None:
     ],
 )
 def test_required_node_affinity(expression: str, fits: bool, placed: Placed) -> None:
-    required = f"{{nodeSelectorTerms: [{{matchExpressions: [{expression}]}}]}}"
-    text = manifest(
-        "affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: "
-        + required
-        + "}}"
-    )
-    found = placed(text, node("n", {"zone": "a", "size": "8"}))
+    found = placed(required(f"{{matchExpressions: [{expression}]}}"), ZONE_A)
     assert (found == []) is fits
+
+
+@pytest.mark.parametrize(
+    ("term", "fits"),
+    [
+        ("{matchFields: [{key: metadata.name, operator: In, values: [n]}]}", True),
+        ("{matchFields: [{key: metadata.name, operator: In, values: [m]}]}", False),
+        ("{matchFields: [{key: metadata.name, operator: NotIn, values: [m]}]}", True),
+        ("{matchFields: [{key: metadata.name, operator: NotIn, values: [n]}]}", False),
+        ("{matchFields: [{key: metadata.name, operator: Exists}]}", False),
+        ("{matchFields: [{key: metadata.uid, operator: NotIn, values: [m]}]}", False),
+        (
+            (
+                "{matchFields: [{key: metadata.name, operator: In, values: [n]}],"
+                " matchExpressions: [{key: zone, operator: Exists}]}"
+            ),
+            True,
+        ),
+        (
+            (
+                "{matchFields: [{key: metadata.name, operator: In, values: [n]}],"
+                " matchExpressions: [{key: rack, operator: Exists}]}"
+            ),
+            False,
+        ),
+        ("{}", False),
+        ("{matchExpressions: []}", False),
+        ("{matchExpressions: [n]}", False),
+        ("{matchFields: n}", False),
+        ("n", False),
+    ],
+)
+def test_a_term_of_the_required_node_affinity(term: str, fits: bool, placed: Placed) -> None:
+    assert (placed(required(term), ZONE_A) == []) is fits
+
+
+def test_one_term_that_fits_is_enough(placed: Placed) -> None:
+    terms = "{}, {matchFields: [{key: metadata.name, operator: In, values: [n]}]}"
+    assert placed(required(terms), ZONE_A) == []

@@ -22,7 +22,15 @@ def test_their_arguments_are_those_of_the_manifests(name: str) -> None:
     own = [
         word for word in container["args"] if not word.startswith(("--model_name", "--model_dir"))
     ]
-    assert tuple(own) == RUNTIMES[name]
+    assert tuple(own) == RUNTIMES[name].args
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_their_resources_are_those_of_the_manifests(name: str) -> None:
+    runtime = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+    (container,) = runtime["spec"]["containers"]
+    ours = RUNTIMES[name]
+    assert container["resources"] == {"requests": ours.requests, "limits": ours.limits}
 
 
 def test_a_manifest_s_own_arguments_come_after_its_runtime_s(

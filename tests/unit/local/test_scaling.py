@@ -15,17 +15,15 @@ STANDARD = "serving.kserve.io/deploymentMode: Standard"
 def manifest(
     predictor: str = "",
     annotations: tuple[str, ...] = (),
-    resources: str = "",
     name: str = "tomato",
 ) -> str:
-    """The model form with fields of the predictor, annotations, and resources of the model."""
+    """The model form with fields of the predictor, and annotations."""
     text = MODEL_FORM.replace("  name: tomato\n", f"  name: {name}\n")
     if annotations:
         written = "".join(f"    {annotation}\n" for annotation in annotations)
         text = text.replace("spec:\n", f"  annotations:\n{written}spec:\n", 1)
     fields = "".join(f"    {field}\n" for field in predictor.split("; ") if field)
-    text = text.replace("  predictor:\n", f"  predictor:\n{fields}")
-    return text + (f"      resources: {resources}\n" if resources else "")
+    return text.replace("  predictor:\n", f"  predictor:\n{fields}")
 
 
 #: What is written, the field at fault, words of the finding.
@@ -75,20 +73,20 @@ WRONG = {
         "metadata.annotations.serving.kserve.io/enable-tag-routing",
         "64 characters; DNS allows 63",
     ),
-    "a request over its limit": (
-        manifest(resources="{requests: {memory: 1Gi}, limits: {memory: 512Mi}}"),
-        "spec.predictor.model.resources.requests.memory",
-        "over the limit 512Mi",
+    "over a hundred percent of memory": (
+        manifest("scaleMetric: memory; scaleTarget: 600", (STANDARD,)),
+        "spec.predictor.scaleTarget",
+        "is 600; expected 1 to 100, percent of the memory request",
     ),
-    "a device without a limit": (
-        manifest(resources="{requests: {nvidia.com/gpu: 1}}"),
-        "spec.predictor.model.resources.requests.nvidia.com/gpu",
-        "the limit is missing",
+    "requests at once in Standard mode": (
+        manifest("containerConcurrency: 4", (STANDARD,)),
+        "spec.predictor.containerConcurrency",
+        "is 4 in Standard mode: nothing there holds requests back",
     ),
-    "half a device": (
-        manifest(resources="{limits: {nvidia.com/gpu: 500m}}"),
-        "spec.predictor.model.resources.limits.nvidia.com/gpu",
-        "expected a whole number of devices",
+    "a timeout that Knative refuses": (
+        manifest("timeout: 601"),
+        "spec.predictor.timeout",
+        "max-revision-timeout-seconds, 600 s",
     ),
 }
 
@@ -97,7 +95,7 @@ RIGHT = {
     "no bound": manifest("minReplicas: 3; maxReplicas: 0"),
     "scale to zero": manifest("minReplicas: 0; maxReplicas: 3; scaleMetric: rps; scaleTarget: 200"),
     "HPA": manifest("scaleMetric: cpu; scaleTarget: 70", (STANDARD,)),
-    "HPA of memory": manifest("scaleMetric: memory; scaleTarget: 600", (STANDARD,)),
+    "HPA of memory": manifest("scaleMetric: memory; scaleTarget: 100", (STANDARD,)),
     "HPA in Knative mode": manifest(
         "scaleMetric: cpu; scaleTarget: 70",
         ("autoscaling.knative.dev/class: hpa.autoscaling.knative.dev",),
@@ -108,9 +106,10 @@ RIGHT = {
     "a tagged host": manifest(
         name="t" * 46, annotations=('serving.kserve.io/enable-tag-routing: "true"',)
     ),
-    "a request at its limit": manifest(
-        resources='{requests: {cpu: 1, nvidia.com/gpu: 2}, limits: {cpu: 1000m, nvidia.com/gpu: "2"}}'
-    ),
+    "requests at once": manifest("containerConcurrency: 4"),
+    "no bound of requests at once": manifest("containerConcurrency: 0", (STANDARD,)),
+    "Knative's longest timeout": manifest("timeout: 600"),
+    "a longer timeout in Standard mode": manifest("timeout: 601", (STANDARD,)),
 }
 
 
