@@ -16,10 +16,8 @@ import tritonclient.grpc as grpc_client
 
 from scripts.images.check import first_example
 from scripts.images.targets import ROOT, named
+from tests.integration.serving.process import PredictorProcess
 from trellis.local.ports import free_ports
-from trellis.serving.codecs.v2_json import decode_example
-from trellis.serving.predictor import predictor_class
-from trellis.serving.version_folder import VersionFolder
 
 MODELS = ("cifar10", "diabetes", "sentiment", "tomato")
 
@@ -91,25 +89,20 @@ def ask(ports: tuple[int, int]) -> Callable[..., Any]:
     return call
 
 
-def computed_here(folder: Path) -> str:
-    """The label of a version's first example, by its predictor in this process."""
-    opened = VersionFolder.open(folder)
-    predictor = predictor_class(opened.yaml.predictor, ("predictors",))(opened)
-    predictor.load()
-    inputs = decode_example(opened.yaml.examples[0], opened.yaml)
-    outputs = predictor.encode(predictor.predict(predictor.decode(inputs)))
-    label: str = outputs["label"][0].decode()
-    return label
+def outputs(answer: dict[str, Any]) -> dict[str, Any]:
+    """Data by the name of the output."""
+    return {out["name"]: out["data"] for out in answer["outputs"]}
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_each_model_answers_through_the_gateway_as_it_does_here(
-    ask: Callable[..., Any], model: str
+    ask: Callable[..., Any], local: PredictorProcess, model: str
 ) -> None:
     example = first_example(ROOT / f"models/{model}/v1/model.yaml")
     answer, _ = ask(f"/v2/models/{model}/infer", example)
-    (label,) = next(out["data"] for out in answer["outputs"] if out["name"] == "label")
-    assert label == computed_here(ROOT / f"models/{model}/v1")
+    with local.caller() as caller:
+        here = caller.post(f"/v2/models/{model}/versions/v1/infer", example).json
+    assert outputs(answer)["label"] == outputs(here)["label"]
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
