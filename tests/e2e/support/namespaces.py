@@ -9,8 +9,9 @@ from tests.e2e.support.waiting import NotYet, wait_for
 #: Of the names of all namespaces that tests make; those of an earlier run may still be ending.
 PREFIX = "e2e-"
 
-#: A pod that ends takes what Knative's proxy waits for stragglers, half a minute, and more.
-END_SECONDS = 180.0
+#: Kubernetes looks at a namespace that ends again after half of the time that its pods may take,
+#: which is five minutes for Knative's, though they end within one.
+END_SECONDS = 300.0
 
 
 @contextmanager
