@@ -24,8 +24,7 @@ class Attempt:
     """What was seen while a broken version was offered half of the traffic, and after."""
 
     refused: Document
-    seconds: float
-    pods: list[Document]
+    revision: Document
     steady: Tally
     mended: Tally
 
@@ -47,10 +46,11 @@ def attempt(kube: Kube, namespace: str, times: Times) -> Attempt:
         begin = time.monotonic()
         service.change(canaryTrafficPercent=50, model={"storageUri": broken.STORAGE})
         refused = _until_refused(service)
-        seconds = time.monotonic() - begin
-        times.add("a version that cannot load, until the InferenceService says so", seconds)
-        second = service.knative["status"]["latestCreatedRevisionName"]
-        pods = service.pods(second)
+        times.add(
+            "a version that cannot load, until the InferenceService says so",
+            time.monotonic() - begin,
+        )
+        revision = kube.get("revisions.serving.knative.dev", service.newest, namespace)
         before = load.tally.copy()
         service.change(canaryTrafficPercent=0, model={"storageUri": "pvc://models/diabetes/v2"})
         third = service.until_newer(first)
@@ -59,7 +59,7 @@ def attempt(kube: Kube, namespace: str, times: Times) -> Attempt:
         switched = load.tally.copy()
         time.sleep(20 / RATE)
     mended = Tally(load.tally.since(switched), failures=load.tally.failures)
-    return Attempt(refused, seconds, pods, before, mended)
+    return Attempt(refused, revision, before, mended)
 
 
 def _until_refused(service: Service) -> Document:
@@ -84,10 +84,11 @@ def test_conditions_say_why(attempt: Attempt) -> None:
     assert "sha256" in said, attempt.refused["status"]
 
 
-def test_said_after_the_progress_deadline_not_ten_minutes(attempt: Attempt) -> None:
-    annotations = [pod["metadata"]["annotations"] for pod in attempt.pods]
-    assert all(item["serving.knative.dev/progress-deadline"] == "60s" for item in annotations)
-    assert attempt.seconds < PATIENCE
+def test_the_progress_deadline_of_the_revision_that_failed_is_a_minute(attempt: Attempt) -> None:
+    # That it is said within PATIENCE, a fifth of Knative's ten minutes, the fixture has seen.
+    assert condition(attempt.revision, "Ready")["status"] == "False"
+    annotations = attempt.revision["metadata"]["annotations"]
+    assert annotations["serving.knative.dev/progress-deadline"] == "60s"
 
 
 def test_good_version_mends_it(attempt: Attempt) -> None:
