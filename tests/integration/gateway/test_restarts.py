@@ -91,8 +91,9 @@ async def test_a_predictor_killed_under_load_costs_only_the_requests_inside_it(
     gateway.stop()
     assert codes.keys() <= {200, 502}
     assert codes[200] > 100
-    # Each kill may take what was inside, at most one request a caller.
-    assert codes[502] <= 3 * CONNECTIONS
+    # Each kill may take what was inside. A process that dies closes one connection after the other,
+    # so a caller whose request was taken may send its next one into it too: at most two each.
+    assert codes[502] <= 3 * 2 * CONNECTIONS
 
 
 async def test_a_predictor_that_is_down_costs_those_who_wait_long_enough_nothing(
