@@ -40,7 +40,7 @@ FROM base AS serving
 RUN --mount=from=pip,source=/pip,target=/pip \
     --mount=source=requirements/serving.lock,target=/mnt/serving.lock \
     --mount=source=scripts/images/install.sh,target=/mnt/install.sh \
-    --mount=type=cache,target=/root/.cache/pip --mount=type=secret,id=ca \
+    --mount=type=cache,target=/var/cache/pip --mount=type=secret,id=ca \
     sh /mnt/install.sh /mnt/serving.lock
 ENTRYPOINT ["python", "-m", "trellis.serving"]
 
@@ -48,7 +48,7 @@ FROM base AS serving-gpu
 RUN --mount=from=pip,source=/pip,target=/pip \
     --mount=source=requirements/serving-gpu.lock,target=/mnt/serving-gpu.lock \
     --mount=source=scripts/images/install.sh,target=/mnt/install.sh \
-    --mount=type=cache,target=/root/.cache/pip --mount=type=secret,id=ca \
+    --mount=type=cache,target=/var/cache/pip --mount=type=secret,id=ca \
     sh /mnt/install.sh /mnt/serving-gpu.lock
 ENTRYPOINT ["python", "-m", "trellis.serving"]
 
@@ -57,21 +57,21 @@ FROM serving AS keras
 RUN --mount=from=pip,source=/pip,target=/pip \
     --mount=source=requirements/keras.lock,target=/mnt/keras.lock \
     --mount=source=scripts/images/install.sh,target=/mnt/install.sh \
-    --mount=type=cache,target=/root/.cache/pip --mount=type=secret,id=ca \
+    --mount=type=cache,target=/var/cache/pip --mount=type=secret,id=ca \
     sh /mnt/install.sh /mnt/keras.lock
 
 FROM serving AS sklearn
 RUN --mount=from=pip,source=/pip,target=/pip \
     --mount=source=requirements/sklearn.lock,target=/mnt/sklearn.lock \
     --mount=source=scripts/images/install.sh,target=/mnt/install.sh \
-    --mount=type=cache,target=/root/.cache/pip --mount=type=secret,id=ca \
+    --mount=type=cache,target=/var/cache/pip --mount=type=secret,id=ca \
     sh /mnt/install.sh /mnt/sklearn.lock
 
 FROM base AS gateway-packages
 RUN --mount=from=pip,source=/pip,target=/pip \
     --mount=source=requirements/gateway.lock,target=/mnt/gateway.lock \
     --mount=source=scripts/images/install.sh,target=/mnt/install.sh \
-    --mount=type=cache,target=/root/.cache/pip --mount=type=secret,id=ca \
+    --mount=type=cache,target=/var/cache/pip --mount=type=secret,id=ca \
     sh /mnt/install.sh /mnt/gateway.lock
 ENTRYPOINT ["python", "-m", "trellis.gateway"]
 

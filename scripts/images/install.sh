@@ -5,6 +5,7 @@ set -eu
 
 pip() { /pip/bin/python -m pip --python /venv/bin/python --disable-pip-version-check "$@"; }
 
+export PIP_CACHE_DIR=/var/cache/pip # mounted, and in no layer
 if [ -f /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi
 [ -d /venv ] || python3 -m venv --without-pip /venv
 pip install --quiet --no-compile --require-hashes --requirement "$1"
