@@ -1,6 +1,5 @@
 """The folder of built parts: where each part lies, how it gets there whole, how much room it needs."""
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -9,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.cluster.locked_file import locked_file
 from scripts.cluster.offline.errors import BuildError
 
 # Go's caches at their largest (GO_BYTES and what one more module adds), and the parts themselves.
@@ -83,17 +83,10 @@ class Cache:
     @contextmanager
     def locked(self, say: Callable[[str], None]) -> Iterator[None]:
         """Hold the folder alone; a second build waits and says for whom."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / "lock").open("a+") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                say(f"waiting for the build of process {lock.read().strip() or '?'} in {self.root}")
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            lock.truncate(0)
-            lock.write(str(os.getpid()))
-            lock.flush()
+        with locked_file(
+            self.root / "lock",
+            lambda holder: say(f"waiting for the build of process {holder} in {self.root}"),
+        ):
             yield
 
 
