@@ -27,26 +27,11 @@ def predictors_board() -> str:
         "Trellis predictors",
         model_of=requests,
         panels=[
-            Panel(
-                "Requests",
+            *_answers(
+                metrics,
+                who,
                 "Answers a second of each revision: during a canary, the split as it is.",
-                [(rate(requests, who, REVISION), LEGEND)],
-                "reqps",
-            ),
-            Panel(
-                "Errors",
                 "Share of answers that are 5xx. A 4xx is the caller's and never counts.",
-                [(share(requests, f'{who}, code=~"5.."', who, REVISION), LEGEND)],
-                "percentunit",
-            ),
-            Panel(
-                "Latency",
-                "From a request's arrival to its answer: half of them, and all but one in a hundred.",
-                [
-                    (quantile(0.5, metrics.duration, who, REVISION), f"P50 {LEGEND}"),
-                    (quantile(0.99, metrics.duration, who, REVISION), f"P99 {LEGEND}"),
-                ],
-                "s",
             ),
             Panel(
                 "Time of a request, by phase",
@@ -116,26 +101,11 @@ def gateway_board() -> str:
         "Trellis gateway",
         model_of=requests,
         panels=[
-            Panel(
-                "Requests",
+            *_answers(
+                metrics,
+                who,
                 "Answers a second, by the revision that gave them.",
-                [(rate(requests, who, REVISION), LEGEND)],
-                "reqps",
-            ),
-            Panel(
-                "Errors",
                 "Share of answers that are 5xx, as the caller got them.",
-                [(share(requests, f'{who}, code=~"5.."', who, REVISION), LEGEND)],
-                "percentunit",
-            ),
-            Panel(
-                "Latency",
-                "From a request's arrival to its answer: half of them, and all but one in a hundred.",
-                [
-                    (quantile(0.5, metrics.duration, who, REVISION), f"P50 {LEGEND}"),
-                    (quantile(0.99, metrics.duration, who, REVISION), f"P99 {LEGEND}"),
-                ],
-                "s",
             ),
             Panel(
                 "In flight",
@@ -162,6 +132,31 @@ def gateway_board() -> str:
             ),
         ],
     )
+
+
+def _answers(
+    metrics: ServingMetrics | GatewayMetrics, who: str, requests: str, errors: str
+) -> list[Panel]:
+    """What every server is asked first; ``requests`` and ``errors`` say what theirs are."""
+    answers = name(metrics.requests)
+    return [
+        Panel("Requests", requests, [(rate(answers, who, REVISION), LEGEND)], "reqps"),
+        Panel(
+            "Errors",
+            errors,
+            [(share(answers, f'{who}, code=~"5.."', who, REVISION), LEGEND)],
+            "percentunit",
+        ),
+        Panel(
+            "Latency",
+            "From a request's arrival to its answer: half of them, and all but one in a hundred.",
+            [
+                (quantile(0.5, metrics.duration, who, REVISION), f"P50 {LEGEND}"),
+                (quantile(0.99, metrics.duration, who, REVISION), f"P99 {LEGEND}"),
+            ],
+            "s",
+        ),
+    ]
 
 
 def _board(uid: str, title: str, model_of: str, panels: Sequence[Panel]) -> str:
