@@ -12,10 +12,11 @@ CLUSTER_ARGS ?=
 CLUSTER_DOWN_ARGS ?=
 IMAGES_ARGS ?=
 E2E_ARGS ?=
-E2E_CLUSTER ?= --with metrics-server,keda,prometheus,tls --images predictor,predictor-keras,predictor-sklearn
+E2E_TESTS ?= tests/e2e
+E2E_CLUSTER ?= --with metrics-server,keda,prometheus,tls --images predictor,predictor-keras,predictor-sklearn,gateway
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format bench models cluster cluster-down images e2e lock generate verify clean
+.PHONY: help install run test lint format bench models cluster cluster-down images e2e e2e-flux lock generate verify clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -87,9 +88,13 @@ e2e: $(VENV)/dev.installed ## run the tests on a kind cluster, from nothing and 
 	@up="$(BIN)/python -m scripts.cluster up $(E2E_CLUSTER)"; \
 	$$up || { echo "trying once more"; $$up; } || \
 	  { $(BIN)/python -m tests.e2e.support.set_up artifacts/e2e/set-up; false; } && \
-	$(BIN)/python -m pytest tests/e2e $(E2E_ARGS); code=$$?; \
+	$(BIN)/python -m pytest $(E2E_TESTS) $(E2E_ARGS); code=$$?; \
 	[ -n "$(E2E_KEEP)" ] || $(BIN)/python -m scripts.cluster down || code=1; \
 	exit $$code
+
+e2e-flux: E2E_CLUSTER := --with flux
+e2e-flux: E2E_TESTS := tests/e2e_flux
+e2e-flux: e2e ## run the tests of a canary by commits alone, with a real Flux
 
 lock: | $(BIN)/python ## pin all requirements again
 	@$(PIP) install uv

@@ -38,6 +38,11 @@ def manifests() -> Mapping[str, tuple[str, ...]]:
         "net-kourier": (f"{_GITHUB}/{kourier}/kourier.yaml",),
         "kserve": (f"{_GITHUB}/kserve/kserve/releases/download/v{kserve}/kserve.yaml",),
         "metrics-server": (f"{_GITHUB}/{metrics}/components.yaml",),
+        "source-controller": tuple(
+            f"{_GITHUB}/fluxcd/{name}/releases/download/v{version(name)}/{name}.{part}.yaml"
+            for name in ("source-controller", "kustomize-controller")
+            for part in ("crds", "deployment")
+        ),
         "keda": (f"{_GITHUB}/kedacore/keda/releases/download/v{keda}/keda-{keda}.yaml",),
     }
 

@@ -11,6 +11,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "metrics-server": ("metrics-server",),
     "keda": ("keda",),
     "prometheus": ("prometheus",),
+    "flux": ("flux",),
     "tls": (),
     "redirect": (),
 }

@@ -31,7 +31,7 @@ ORDER = (
     "test_helm.py",
     "test_autoscaling.py",
     "test_standard_mode.py",
-    "test_keda.py",
+    "test_gateway.py",
     "test_gpu.py",
     "test_broken_version.py",
     "test_disruption.py",
@@ -53,7 +53,13 @@ _collected: set[Path] = set()
 
 
 @pytest.fixture(scope="session")
-def kube() -> Kube:
+def parts() -> dict[str, tuple[str, str, str]]:
+    """Kind, name and namespace of an object that shows that a part is there, by part."""
+    return PARTS
+
+
+@pytest.fixture(scope="session")
+def kube(parts: dict[str, tuple[str, str, str]]) -> Kube:
     """kubectl for a cluster that is up, with all parts that the tests need."""
     found = Kube(from_environment(os.environ))
     if not found.settings.kubeconfig.is_file():
@@ -61,7 +67,7 @@ def kube() -> Kube:
             f"There is no cluster: {found.settings.kubeconfig} is missing. Run `make e2e`.",
             returncode=1,
         )
-    missing = [name for name, part in PARTS.items() if found.find(*part) is None]
+    missing = [name for name, part in parts.items() if found.find(*part) is None]
     if missing:
         pytest.exit(f"The cluster lacks {', '.join(missing)}. Run `make e2e`.", returncode=1)
     _shared["kube"] = found

@@ -4,7 +4,15 @@ from dataclasses import dataclass, field
 
 from scripts.cluster.certificates import authority, signed
 from scripts.cluster.cluster import Cluster
-from scripts.cluster.components import keda, knative, kourier, kserve, metrics_server, prometheus
+from scripts.cluster.components import (
+    flux,
+    keda,
+    knative,
+    kourier,
+    kserve,
+    metrics_server,
+    prometheus,
+)
 from scripts.cluster.components.tls_secret import tls
 from scripts.cluster.documents import Document, Manifest
 from scripts.cluster.settings import DOMAIN, NAMESPACE
@@ -60,6 +68,10 @@ def components(cluster: Cluster) -> list[Component]:
     if "prometheus" in extras:
         chosen.append(
             Component("Prometheus", prometheus.manifest(supply.prometheus), prometheus.NAMESPACE)
+        )
+    if "flux" in extras:
+        chosen.append(
+            Component("Flux", flux.manifest(supply.manifest("source-controller")), flux.NAMESPACE)
         )
     return chosen
 

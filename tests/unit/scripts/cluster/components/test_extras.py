@@ -1,6 +1,6 @@
 import yaml
 
-from scripts.cluster.components import metrics_server, prometheus
+from scripts.cluster.components import flux, metrics_server, prometheus
 
 
 def test_metrics_server_trusts_a_kind_nodes_kubelet() -> None:
@@ -23,18 +23,20 @@ def test_prometheus_has_the_image_and_starts_anew_with_another_configuration() -
     assert len(template["metadata"]["annotations"]["trellis.dev/configuration"]) == 16
 
 
-def test_prometheus_looks_at_the_predictors_and_at_queue_proxy() -> None:
+def test_prometheus_looks_at_every_process_and_at_queue_proxy() -> None:
     data = prometheus.manifest("i:1").find("ConfigMap", "prometheus")["data"]
     jobs = {
         job["job_name"]: job for job in yaml.safe_load(data["prometheus.yml"])["scrape_configs"]
     }
-    assert set(jobs) == {"predictors", "queue-proxy"}
+    assert set(jobs) == {"predictors", "queue-proxy", "gateway", "worker"}
     kept = {
         name: [rule["regex"] for rule in job["relabel_configs"] if rule.get("action") == "keep"]
         for name, job in jobs.items()
     }
     assert "kserve-container;(8080|8081)" in kept["predictors"]
     assert "queue-proxy;http-usermetric" in kept["queue-proxy"]
+    assert "gateway;http" in kept["gateway"]
+    assert "worker;health" in kept["worker"]
 
 
 def test_prometheus_is_a_restricted_pod() -> None:
@@ -45,3 +47,24 @@ def test_prometheus_is_a_restricted_pod() -> None:
     container = pod["containers"][0]["securityContext"]
     assert container["allowPrivilegeEscalation"] is False
     assert container["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_flux_may_write_whatever_a_repository_holds() -> None:
+    pod = {"serviceAccountName": "default", "containers": [{"name": "manager"}]}
+    documents = [
+        {"kind": kind, "metadata": {"name": name}, "spec": {"template": {"spec": {**pod}}}}
+        for kind in ("Deployment", "ServiceAccount")
+        for name in ("source-controller", "kustomize-controller")
+    ]
+    manifest = flux.manifest(yaml.safe_dump_all(documents))
+    for name in ("source-controller", "kustomize-controller"):
+        deployment = manifest.find("Deployment", name)
+        assert deployment["metadata"]["namespace"] == "flux-system"
+        assert deployment["spec"]["template"]["spec"]["serviceAccountName"] == name
+        assert manifest.find("ServiceAccount", name)["metadata"]["namespace"] == "flux-system"
+    binding = manifest.find("ClusterRoleBinding", "flux")
+    assert binding["roleRef"]["name"] == "cluster-admin"
+    assert {subject["name"] for subject in binding["subjects"]} == {
+        "source-controller",
+        "kustomize-controller",
+    }
