@@ -16,6 +16,9 @@ from pydantic_settings import BaseSettings
 
 from scripts.charts.outputs import chart_outputs, stale_copies
 from scripts.manifests import boards
+from trellis.contracts.control import Experiments, ModelStates
+from trellis.contracts.events import AuditEntry, Exposure, Outcome
+from trellis.contracts.experiment import Experiment, ExperimentStatus
 from trellis.contracts.model_yaml import ModelYaml
 from trellis.contracts.routing_table import RoutingTable
 from trellis.gateway.settings import Settings as GatewaySettings
@@ -30,6 +33,19 @@ PROCESSES: tuple[tuple[str, str, type[BaseSettings]], ...] = (
     ("Gateway", "`python -m trellis.gateway`", GatewaySettings),
     ("Local run", "`trellis up [PATHS]`", UpSettings),
 )
+
+#: Documents that the processes exchange, by the name of their schema's file.
+CONTRACTS: dict[str, type[BaseModel]] = {
+    "model.yaml": ModelYaml,
+    "routing-table": RoutingTable,
+    "exposure": Exposure,
+    "outcome": Outcome,
+    "audit-entry": AuditEntry,
+    "experiment": Experiment,
+    "experiments": Experiments,
+    "experiment-status": ExperimentStatus,
+    "model-states": ModelStates,
+}
 
 #: (setting of an older project, ours, what differs)
 FORMER = (
@@ -143,8 +159,10 @@ def _plain(default: str) -> str:
 def outputs() -> dict[Path, str]:
     """Every generated file and its text."""
     written = {
-        ROOT / "docs/schemas/model.yaml.schema.json": schema(ModelYaml),
-        ROOT / "docs/schemas/routing-table.schema.json": schema(RoutingTable),
+        **{
+            ROOT / f"docs/schemas/{name}.schema.json": schema(model)
+            for name, model in CONTRACTS.items()
+        },
         ROOT / "docs/settings.md": settings_page(),
         ROOT / ".env.example": env_example(),
         BOARDS / "gateway.json": boards.gateway_board(),

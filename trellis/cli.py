@@ -25,6 +25,8 @@ COMMANDS = {
         "trellis.serving.__main__", "one predictor process: a version, or a folder", True
     ),
     "gateway": Command("trellis.gateway.__main__", "one gateway process"),
+    "jobs": Command("trellis.gateway.jobs.command", "see, replay and cancel jobs"),
+    "keys": Command("trellis.gateway.access.command", "make, list and revoke API keys"),
     "models publish": Command("trellis.serving.publish", "write a version folder", True),
     "models convert": Command(
         "trellis.serving.convert", "turn a joblib or pickle file into skops (runs its code)"

@@ -12,6 +12,9 @@ from pydantic.alias_generators import to_camel
 from trellis.contracts.intervals import Intervals, check_partition, length
 from trellis.contracts.tensors import Document, Name
 
+#: The longest attribution window, in seconds: a year. What serves a request is kept for so long.
+MOST_WINDOW_SECONDS = 31_536_000.0
+
 Url = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
 Address = Annotated[str, Field(pattern=r"^[^/\s]+:\d{1,5}$")]
 
@@ -53,6 +56,21 @@ class ModelRoute(WireDocument):
         min_length=1, description="key of the unit's hash; constant for an experiment"
     )
     experiment: str | None = None
+    record: bool = Field(
+        False, description="whether exposures are stored, for an experiment or a label guardrail"
+    )
+    attribution_window: float = Field(
+        7 * 86400.0,
+        gt=0,
+        le=MOST_WINDOW_SECONDS,
+        description="seconds after an exposure in which its outcome still counts, at most a year",
+    )
+    cache_seconds: float | None = Field(
+        None, ge=0, description="how long an answer is kept; 0: never, null: the gateway's setting"
+    )
+    override: Literal["anyone", "scope"] = Field(
+        "anyone", description="who may ask for a version: anyone, or keys with the scope `version`"
+    )
     arms: tuple[Arm, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

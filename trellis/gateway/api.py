@@ -1,5 +1,6 @@
 """``/openapi.json`` and ``/docs``: the gateway's own routes, described once, here."""
 
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -8,6 +9,14 @@ from starlette.responses import Response
 
 from trellis import __version__
 from trellis.gateway.errors import NotFound
+from trellis.gateway.jobs.api import (
+    ACCEPTED,
+    CALLBACKS,
+    SUBMIT_PARAMETERS,
+    job_paths,
+    job_schemas,
+)
+from trellis.gateway.operators_api import operator_paths, operator_schemas
 from trellis.web.api_page import api_page
 
 _ERROR = {
@@ -75,11 +84,13 @@ def openapi_document() -> dict[str, Any]:
     """The OpenAPI 3.1 description of every route a client may use."""
     predict = {
         "requestBody": _PREDICT_BODY,
-        "responses": _responses(
-            ("400", "404", "408", "413", "415", "422", "502", "503", "504"),
+        "responses": ACCEPTED
+        | _responses(
+            (*_ACCESS, "400", "404", "408", "413", "415", "422", "502", "503", "504"),
             {"$ref": "#/components/schemas/Prediction"},
             _CLASSIFIED,
         ),
+        "callbacks": CALLBACKS,
     }
     return {
         "openapi": "3.1.0",
@@ -93,7 +104,7 @@ def openapi_document() -> dict[str, Any]:
                 "post": {
                     "summary": "Predict one thing with the default model",
                     "tags": ["people"],
-                    "parameters": _VERSION_PARAMETERS,
+                    "parameters": [*_VERSION_PARAMETERS, *SUBMIT_PARAMETERS],
                     **predict,
                 }
             },
@@ -101,13 +112,12 @@ def openapi_document() -> dict[str, Any]:
                 "post": {
                     "summary": "Predict one thing",
                     "tags": ["people"],
-                    "parameters": [_MODEL, *_VERSION_PARAMETERS],
+                    "parameters": [_MODEL, *_VERSION_PARAMETERS, *SUBMIT_PARAMETERS],
                     **predict,
                 }
             },
-            "/models": {
-                "get": _get("Models and the kind of input each takes", "people", ("503",)),
-            },
+            **operator_paths(),
+            **job_paths(),
             "/v2/models/{model}": {
                 "get": {
                     **_get("V2 metadata of a model", "protocols", _PROXIED),
@@ -130,11 +140,16 @@ def openapi_document() -> dict[str, Any]:
             "/v2/health/live": {"get": _get("V2: the process answers", "operation", ())},
             "/v2/health/ready": {"get": _get("V2: as /health", "operation", ("503",))},
         },
-        "components": {"schemas": _SCHEMAS},
+        "security": [{}, {"bearer": []}, {"apiKey": []}],
+        "components": {
+            "schemas": _SCHEMAS | operator_schemas() | job_schemas(),
+            "securitySchemes": _SECURITY,
+        },
     }
 
 
-_PROXIED = ("400", "404", "405", "413", "415", "422", "502", "503", "504")
+_ACCESS = ("401", "403", "429")
+_PROXIED = (*_ACCESS, "400", "404", "405", "408", "413", "415", "422", "502", "503", "504")
 _V2_EXAMPLE = {
     "inputs": [
         {
@@ -144,6 +159,11 @@ _V2_EXAMPLE = {
             "data": ["A lovely, bright little film"],
         }
     ]
+}
+#: Beside them stands an empty requirement: in open mode nobody needs either.
+_SECURITY = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "an API key or an OIDC token"},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "an API key"},
 }
 _SCHEMAS = {
     "Error": {
@@ -188,20 +208,22 @@ def _infer(summary: str, example: Any) -> dict[str, Any]:
     return {
         "summary": summary,
         "tags": ["protocols"],
-        "parameters": [_MODEL, *_VERSION_PARAMETERS],
+        "parameters": [_MODEL, *_VERSION_PARAMETERS, *SUBMIT_PARAMETERS],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": {"type": "object"}, "example": example}},
         },
-        "responses": _responses(_PROXIED, {"type": "object"}, None),
+        "responses": ACCEPTED | _responses(_PROXIED, {"type": "object"}, None),
+        "callbacks": CALLBACKS,
     }
 
 
 class ApiPages:
-    """The endpoints; the document is built once."""
+    """The endpoints; the document is built once, for who first asks: a start is not to wait for it."""
 
-    def __init__(self) -> None:
-        self._document = orjson.dumps(openapi_document())
+    @cached_property
+    def _document(self) -> bytes:
+        return orjson.dumps(openapi_document())
 
     async def document(self, _request: Request) -> Response:
         """The OpenAPI document."""

@@ -12,38 +12,41 @@ from starlette.routing import Mount, Route
 
 from trellis.gateway.answers import Send, error_headers
 from trellis.gateway.api import ApiPages
+from trellis.gateway.asking import request_id_of
 from trellis.gateway.body import Receive
 from trellis.gateway.catalogue import Catalogue
+from trellis.gateway.dashboard.opening import dashboard_routes
 from trellis.gateway.errors import FAILED, GatewayError
-from trellis.gateway.gate import Gate
-from trellis.gateway.metering import Meters
+from trellis.gateway.inference import Inference
+from trellis.gateway.jobs.administration import JobAdministration
+from trellis.gateway.jobs.answer import JobRoutes
+from trellis.gateway.jobs.submit import Submissions
+from trellis.gateway.operators import operator_routes
 from trellis.gateway.pages.files import icon, page_files
-from trellis.gateway.pages.upload import UploadPage
+from trellis.gateway.pages.upload import upload_page
+from trellis.gateway.parts import Parts
 from trellis.gateway.predict import Predict
 from trellis.gateway.proxy import Proxy
-from trellis.gateway.routing_table import TableHolder
+from trellis.gateway.same_origin import SameOrigin
 from trellis.gateway.security_headers import SecurityHeaders
-from trellis.gateway.settings import Settings
 from trellis.gateway.status import Status
-from trellis.gateway.units import CookieSigner
-from trellis.gateway.upstream import Upstream
 from trellis.gateway.visitors import Visitors
 from trellis.telemetry.logs import get_logger
-from trellis.telemetry.request_ids import take_or_make_request_id
 
 ASGIApp = Callable[[Any, Receive, Send], Awaitable[None]]
 
 
-def gateway_app(
-    settings: Settings, holder: TableHolder, upstream: Upstream, meters: Meters, gate: Gate
-) -> ASGIApp:
+def gateway_app(parts: Parts) -> ASGIApp:
     """The gateway's ASGI application."""
-    signer = CookieSigner(settings.cookie_secret.get_secret_value())
-    proxy = Proxy(settings, holder, upstream, signer, meters, gate)
-    people = people_app(settings, holder, upstream, meters, gate, signer)
+    proxy = Proxy(parts)
+    submissions = Submissions(parts)
+    submit = SecurityHeaders(submissions.take)
+    people = people_app(parts)
 
     async def app(scope: Any, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(("/v1/models/", "/v2/models/")):
+        if submissions.wants(scope):
+            await submit(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith(("/v1/models/", "/v2/models/")):
             await proxy(scope, receive, send)
         else:
             await people(scope, receive, send)
@@ -51,27 +54,24 @@ def gateway_app(
     return app
 
 
-def people_app(
-    settings: Settings,
-    holder: TableHolder,
-    upstream: Upstream,
-    meters: Meters,
-    gate: Gate,
-    signer: CookieSigner,
-) -> ASGIApp:
+def people_app(parts: Parts) -> ASGIApp:
     """Everything but the proxied protocols."""
-    catalogue = Catalogue(upstream)
-    visitors = Visitors(signer)
-    status = Status(holder, catalogue)
-    predict = Predict(settings, holder, upstream, catalogue, visitors, meters, gate)
-    upload = UploadPage(holder, catalogue, visitors, settings.max_body_bytes)
+    catalogue = Catalogue(parts.upstream)
+    visitors = Visitors(parts.signer)
+    status = Status(parts.holder, catalogue, parts.access, keyed=parts.settings.auth == "keys")
+    inference = Inference(parts.upstream, catalogue, parts.cache, parts.settings)
+    predict = Predict(parts, inference, visitors)
+    upload = upload_page(parts, catalogue, visitors)
     api = ApiPages()
     starlette = Starlette(
         routes=[
             Route("/", upload.page),
             Route("/predict", predict.answer, methods=["POST"]),
             Route("/predict/{model}", predict.answer, methods=["POST"]),
-            Route("/models", status.models),
+            *operator_routes(parts, catalogue),
+            *dashboard_routes(parts),
+            *JobAdministration(parts).routes(),
+            *JobRoutes(parts).routes(),
             Route("/models/{model}/examples/{place}", status.example_image),
             Route("/health", status.health),
             Route("/v2/health/live", status.live),
@@ -92,14 +92,14 @@ def people_app(
             Exception: _answer_fault,
         },
     )
-    return SecurityHeaders(starlette)
+    return SecurityHeaders(SameOrigin(starlette))
 
 
 async def _answer_refusal(request: Request, error: Exception) -> Response:
     if not isinstance(error, GatewayError):  # Starlette calls this handler for its class only
         raise error
     headers = {
-        k.decode(): v.decode("latin-1") for k, v in error_headers(error, _request_id(request))
+        k.decode(): v.decode("latin-1") for k, v in error_headers(error, request_id_of(request))
     }
     return Response(orjson.dumps({"error": str(error)}), error.status, headers)
 
@@ -112,14 +112,14 @@ async def _answer_unrouted(request: Request, error: Exception) -> Response:
         405: f"method {request.method} is not taken here",
     }
     sentence = sentences.get(error.status_code, error.detail)
-    headers = {**(error.headers or {}), "x-request-id": _request_id(request)}
+    headers = {**(error.headers or {}), "x-request-id": request_id_of(request)}
     return Response(
         orjson.dumps({"error": sentence}), error.status_code, headers, media_type="application/json"
     )
 
 
 async def _answer_fault(request: Request, error: Exception) -> Response:
-    request_id = _request_id(request)
+    request_id = request_id_of(request)
     get_logger().error("request failed", request_id=request_id, exc_info=error)
     return Response(
         orjson.dumps({"error": FAILED}),
@@ -127,7 +127,3 @@ async def _answer_fault(request: Request, error: Exception) -> Response:
         {"x-request-id": request_id},
         media_type="application/json",
     )
-
-
-def _request_id(request: Request) -> str:
-    return take_or_make_request_id(request.headers.get("x-request-id"))

@@ -28,9 +28,13 @@ class UnitLine:
 
     def point(self, unit: bytes) -> float:
         """Where the unit stands, in [0, 1]; 1 only by rounding of the last 1,024 hashes."""
+        return int.from_bytes(self.digest(unit), "big") * _SCALE
+
+    def digest(self, unit: bytes) -> bytes:
+        """The 8 bytes that make the point."""
         keyed = self._keyed.copy()
         keyed.update(unit)
-        return int.from_bytes(keyed.digest()[:8], "big") * _SCALE
+        return keyed.digest()[:8]
 
     def at(self, point: float) -> int:
         """Index of the arm that owns ``point``; a point of 1 belongs to the last interval."""

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from trellis.gateway.errors import BadRequest, TooLarge
+from trellis.gateway.gate import Gate
 
 #: Seconds that a refused body is still read for.
 DISCARD_SECONDS = 2.0
@@ -20,16 +22,21 @@ class ClientGone(Exception):
 class Body:
     """One request's body, from ASGI's ``receive``, of at most ``limit`` bytes.
 
-    ``arrived`` tells whether its last piece is here. ``failure`` holds what ended the stream
+    What is read whole counts at ``gate``, where there is one, until ``let_go``.
+    ``arrived`` tells whether its last piece is here, ``arrived_at`` since when, in seconds of the
+    monotonic clock. ``failure`` holds what ended the stream
     early (``TooLarge``, ``ClientGone``): the HTTP client that pulls the stream reports such an
     end only as a broken connection.
     """
 
-    def __init__(self, receive: Receive, limit: int) -> None:
+    def __init__(self, receive: Receive, limit: int, gate: Gate | None = None) -> None:
         self._receive = receive
         self._limit = limit
+        self._gate = gate
+        self._held = 0
         self._first = b""
         self.arrived = False
+        self.arrived_at = float("inf")
         self.failure: Exception | None = None
 
     async def begin(self, content_length: bytes | None) -> None:
@@ -49,7 +56,7 @@ class Body:
 
     @property
     def whole(self) -> bytes | None:
-        """All of it where the first piece is all, else None."""
+        """All of it where the first piece is all or it was read, else None."""
         return self._first if self.arrived else None
 
     async def stream(self) -> AsyncIterator[bytes]:
@@ -69,10 +76,22 @@ class Body:
                 yield piece
 
     async def read(self) -> bytes:
-        """All of it in memory. Raises ``TooLarge`` or ``ClientGone``."""
+        """All of it in memory. Raises ``TooLarge``, ``ClientGone``, or ``Overloaded`` by the gate."""
         if self.arrived:
+            self._hold(len(self._first) - self._held)
             return self._first
-        return b"".join([piece async for piece in self.stream()])
+        pieces = []
+        async for piece in self.stream():
+            self._hold(len(piece))
+            pieces.append(piece)
+        self._first = b"".join(pieces)
+        return self._first
+
+    def let_go(self) -> None:
+        """The request has ended: its body is counted at the gate no more."""
+        if self._held and self._gate is not None:
+            self._gate.let_go(self._held)
+            self._held = 0
 
     async def discard(self) -> None:
         """Read what is left of a refused body, for a moment.
@@ -90,11 +109,18 @@ class Body:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
+    def _hold(self, size: int) -> None:
+        if size and self._gate is not None:
+            self._gate.hold(size)
+            self._held += size
+
     async def _next(self) -> bytes:
         message = await self._receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        self.arrived = not message.get("more_body", False)
+        if not message.get("more_body", False):
+            self.arrived = True
+            self.arrived_at = time.monotonic()
         piece: bytes = message.get("body", b"")
         return piece
 

@@ -15,6 +15,7 @@ import orjson
 from multidict import CIMultiDict
 
 from trellis.gateway.errors import DeadlineExceeded, NotFound, UpstreamBroke
+from trellis.gateway.read_at_most import read_at_most
 from trellis.gateway.router import Target
 from trellis.gateway.upstream import Upstream
 
@@ -56,8 +57,12 @@ class Catalogue:
         self._upstream = upstream
         self._known: dict[tuple[str, ...], tuple[float, Described]] = {}
 
-    async def describe(self, target: Target, timeout: float) -> Described:
+    async def describe(
+        self, target: Target, timeout: float, patience: float | None = None
+    ) -> Described:
         """The model behind ``target``, asked within ``timeout`` seconds unless known.
+
+        ``patience`` is for a connection, in seconds, where less than the usual is wanted.
 
         Raises ``NotFound``, ``UpstreamDown``, ``UpstreamBroke`` or ``DeadlineExceeded``.
         """
@@ -71,7 +76,8 @@ class Catalogue:
         try:
             async with asyncio.timeout(timeout):
                 metadata, examples = await asyncio.gather(
-                    self._document(target, path), self._document(target, path + "/examples")
+                    self._document(target, path, patience),
+                    self._document(target, path + "/examples", patience),
                 )
         except TimeoutError:
             raise DeadlineExceeded(
@@ -90,17 +96,15 @@ class Catalogue:
             del self._known[old]
         return described
 
-    async def _document(self, target: Target, path: str) -> dict[str, Any] | None:
+    async def _document(
+        self, target: Target, path: str, patience: float | None
+    ) -> dict[str, Any] | None:
         """One JSON object; None where the predictor has no such route."""
-        response = await self._upstream.send(target.arm, "GET", path, CIMultiDict())
+        response = await self._upstream.send(target.arm, "GET", path, CIMultiDict(), wait=patience)
         async with response:
             if response.status in {404, 405, 501}:
                 return None
-            body = bytearray()
-            async for piece in response.content.iter_any():
-                body += piece
-                if len(body) > MOST_BYTES:
-                    raise self._broke(target)
+            body = await read_at_most(response, MOST_BYTES)
         try:
             document = orjson.loads(body)
         except orjson.JSONDecodeError:

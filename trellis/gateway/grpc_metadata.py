@@ -2,16 +2,30 @@
 
 from typing import Any
 
+from trellis.gateway.headers import ANSWER_AS
 from trellis.telemetry.request_ids import Trace
 
 Metadata = list[tuple[str, str | bytes]]
 
-_NOT_FORWARDED = frozenset(("user-agent", "x-request-id", "traceparent", "te", "content-type"))
+_NOT_FORWARDED = frozenset(
+    (
+        "user-agent",
+        "x-request-id",
+        "traceparent",
+        "te",
+        "content-type",
+        "authorization",
+        "x-api-key",
+        ANSWER_AS,
+    )
+)
 _WHICH_VERSION = frozenset(("x-model-version", "x-model-revision"))
 
 
-def forwarded_metadata(metadata: Any, identity: Trace) -> Metadata:
-    """A call's metadata for the predictor, with the request's id and trace."""
+def forwarded_metadata(metadata: Any, identity: Trace, answer_as: str | None) -> Metadata:
+    """A call's metadata for the predictor, with the request's id and trace; ``answer_as`` is the
+    model's name for a caller who asked for no version, and is to be told none.
+    """
     passed: Metadata = [
         (key, value)
         for key, value in metadata or ()
@@ -19,6 +33,8 @@ def forwarded_metadata(metadata: Any, identity: Trace) -> Metadata:
     ]
     passed.append(("x-request-id", identity.request_id))
     passed.append(("traceparent", identity.traceparent))
+    if answer_as is not None:
+        passed.append((ANSWER_AS, answer_as))
     return passed
 
 

@@ -6,73 +6,69 @@ Server-level calls are answered here; reflection is the default model's predicto
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import grpc
 import grpc.aio
 
+from trellis.gateway.answers import error_headers
+from trellis.gateway.attempt import CLIENT_GONE, Attempt, choose
 from trellis.gateway.channels import Channels
-from trellis.gateway.errors import BadRequest, GatewayError, NotFound
-from trellis.gateway.gate import Gate
+from trellis.gateway.errors import (
+    FAILED,
+    BadRequest,
+    DeadlineExceeded,
+    GatewayError,
+    NotFound,
+    UpstreamDown,
+)
+from trellis.gateway.grpc_failures import HTTP_OF, connection_broke
 from trellis.gateway.grpc_metadata import forwarded_metadata, returned_metadata
-from trellis.gateway.metering import Meters
+from trellis.gateway.headers import credentials_among
+from trellis.gateway.parts import Parts
+from trellis.gateway.peers import Peers
 from trellis.gateway.protobuf_names import Malformed, Names, read_names, renamed, text_field
-from trellis.gateway.proxy import CLIENT_GONE
 from trellis.gateway.router import Target
 from trellis.gateway.routing_table import TableHolder
-from trellis.gateway.settings import Settings
-from trellis.gateway.units import CookieSigner, unit_of
+from trellis.gateway.units import unit_of
 from trellis.gateway.upstream import failure_of
+from trellis.telemetry.logs import get_logger
 from trellis.telemetry.request_ids import Trace, trace
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
 _SERVICE = "/inference.GRPCInferenceService/"
-_BY_MODEL = frozenset(_SERVICE + name for name in ("ModelInfer", "ModelMetadata", "ModelReady"))
+_INFER = _SERVICE + "ModelInfer"
+_BY_MODEL = frozenset((_INFER, _SERVICE + "ModelMetadata", _SERVICE + "ModelReady"))
 _TRUE = b"\x08\x01"
 _FALSE = b""
 
-#: The design's table read from gRPC to HTTP, for the ``code`` label.
-_HTTP_OF = {
-    grpc.StatusCode.OK: 200,
-    grpc.StatusCode.INVALID_ARGUMENT: 400,
-    grpc.StatusCode.OUT_OF_RANGE: 400,
-    grpc.StatusCode.FAILED_PRECONDITION: 400,
-    grpc.StatusCode.UNAUTHENTICATED: 401,
-    grpc.StatusCode.PERMISSION_DENIED: 403,
-    grpc.StatusCode.NOT_FOUND: 404,
-    grpc.StatusCode.UNIMPLEMENTED: 405,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
-    grpc.StatusCode.CANCELLED: CLIENT_GONE,
-    grpc.StatusCode.UNAVAILABLE: 503,
-    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
-}
 
-#: How grpc tells that a connection ended under a call.
-_BROKEN = frozenset(
-    (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL)
-)
+class _Call(NamedTuple):
+    """What is asked of an arm; ``limits`` are headers for the answer."""
+
+    method: str
+    request: bytes
+    names: Names
+    identity: Trace
+    keep_version: bool
+    limits: list[tuple[bytes, bytes]]
 
 
 class GrpcProxy(grpc.GenericRpcHandler):
     """Every method that this gateway answers, by its full name."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        holder: TableHolder,
-        channels: Channels,
-        signer: CookieSigner,
-        meters: Meters,
-        gate: Gate,
-    ) -> None:
-        self._holder = holder
+    def __init__(self, parts: Parts, channels: Channels) -> None:
+        self._access = parts.access
+        self._peers = Peers(parts.settings.trusted_proxies)
+        self._holder = parts.holder
+        self._met = parts.exposures.met
         self._channels = channels
-        self._signer = signer
-        self._meters = meters
-        self._gate = gate
-        self._unit_header = settings.unit_header
-        self._timeout = settings.request_timeout
+        self._signer = parts.signer
+        self._meters = parts.meters
+        self._gate = parts.gate
+        self._unit_header = parts.settings.unit_header
+        self._timeout = parts.settings.request_timeout
 
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
@@ -107,93 +103,110 @@ class GrpcProxy(grpc.GenericRpcHandler):
         return handler
 
     async def _by_model(self, method: str, request: bytes, context: Context) -> bytes:
-        """Choose the arm, then the metered call."""
+        """Ask for admission, choose the arm, then the metered call."""
         given = dict(context.invocation_metadata() or ())
         identity = trace(_text(given.get("x-request-id")), _text(given.get("traceparent")))
         try:
             names = _names_of(request)
+            admitted = await self._access.admit(
+                credentials_among({name.encode(): _raw(value) for name, value in given.items()}),
+                self._peers.address(context.peer(), _text(given.get("x-forwarded-for"))),
+                "infer",
+                names.model,
+            )
+            caller = admitted.caller
             version = names.version or _text(given.get("x-model-version")) or None
             unit_header = given.get(self._unit_header)
             unit = unit_of(
-                unit_header.encode() if isinstance(unit_header, str) else unit_header,
+                None if unit_header is None else _raw(unit_header),
                 None,
+                caller.key_id,
                 identity.request_id,
                 self._signer,
             )
             route = self._holder.router.route(names.model)
-            target = route.choose(unit, version, fallback=names.fallback)
+            choice = choose(route, unit, version, fallback=names.fallback, scopes=caller.scopes)
+            call = _Call(method, request, names, identity, choice.asked, admitted.headers)
             with self._gate:
-                return await self._metered(
-                    target, method, _for_arm(request, names, target), identity, context,
-                    keep_version=version is not None,
-                )  # fmt: skip
+                met = self._met if method == _INFER else None
+                attempt = Attempt(route, choice, identity.request_id, met, grpc=True)
+                return await self._metered(attempt, call, context)
         except GatewayError as error:
             self._meters.refused(error.status, grpc=True)
             await _abort(context, error, identity)
 
-    async def _metered(
-        self,
-        target: Target,
-        method: str,
-        request: bytes,
-        identity: Trace,
-        context: Context,
-        *,
-        keep_version: bool,
-    ) -> bytes:
-        started = time.perf_counter()
-        target.meter.started()
-        code = CLIENT_GONE
+    async def _metered(self, attempt: Attempt, call: "_Call", context: Context) -> bytes:
+        code, excused = CLIENT_GONE, False
         try:
-            answer = await self._call(target, method, request, identity, context, keep_version)
+            answer = await self._answered(attempt, call, context)
             code = 200
         except grpc.aio.AioRpcError as error:
-            code = _HTTP_OF.get(error.code(), 500)
+            code = HTTP_OF.get(error.code(), 500)
+            excused = code == DeadlineExceeded.status and not self._whole_deadline(context)
             trailing = returned_metadata(
-                error.trailing_metadata(), identity, keep_version=keep_version
+                error.trailing_metadata(), call.identity, keep_version=call.keep_version
             )
             await context.abort(error.code(), error.details() or "", tuple(trailing))
         except GatewayError as error:
             code = error.status
-            await _abort(context, error, identity)
+            excused = not self._whole_deadline(context)
+            await _abort(context, error, call.identity)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets words and the log the rest
+            code, excused = 500, True
+            request_id = call.identity.request_id
+            get_logger().error("proxying failed", request_id=request_id, exc_info=error)
+            await _abort(context, GatewayError(FAILED), call.identity)
         finally:
-            target.meter.finished(code, time.perf_counter() - started, grpc=True)
+            attempt.finish(code, excused=excused)
         return answer
 
-    async def _call(
-        self,
-        target: Target,
-        method: str,
-        request: bytes,
-        identity: Trace,
-        context: Context,
-        keep_version: bool,
-    ) -> bytes:
+    async def _answered(self, attempt: Attempt, call: "_Call", context: Context) -> bytes:
+        while True:
+            try:
+                return await self._call(attempt, call, context)
+            except UpstreamDown:
+                if not self._whole_deadline(context) or not attempt.fall_back():
+                    raise
+
+    async def _call(self, attempt: Attempt, asked: "_Call", context: Context) -> bytes:
         timeout = min(self._timeout, context.time_remaining() or self._timeout)
         deadline = time.perf_counter() + timeout
-        channel = await self._channels.connected(target.arm, timeout)
-        ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
+        patience = attempt.patience
+        channel = await self._channels.connected(
+            attempt.target.arm, timeout if patience is None else min(patience, timeout)
+        )
+        ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(asked.method)
         call = ask(
-            request,
+            _for_arm(asked.request, asked.names, attempt.target),
             timeout=max(0.001, deadline - time.perf_counter()),
-            metadata=forwarded_metadata(context.invocation_metadata(), identity),
+            metadata=forwarded_metadata(
+                context.invocation_metadata(),
+                asked.identity,
+                None if asked.keep_version else asked.names.model,
+            ),
             wait_for_ready=True,
         )
         try:
             answer = await call
         except grpc.aio.AioRpcError as error:
-            if _channel_broke(error, channel):
+            if await connection_broke(error, channel):
                 raise failure_of(None) from error
             raise
-        initial = returned_metadata(
-            await call.initial_metadata(), identity, keep_version=keep_version
-        )
+        metadata = await call.initial_metadata()
+        attempt.served_by({key: value for key, value in metadata or () if isinstance(value, str)})
+        initial = returned_metadata(metadata, asked.identity, keep_version=asked.keep_version)
+        initial.extend((name.decode(), value.decode("latin-1")) for name, value in asked.limits)
         await context.send_initial_metadata(tuple(initial))
         trailing = returned_metadata(
-            await call.trailing_metadata(), None, keep_version=keep_version
+            await call.trailing_metadata(), None, keep_version=asked.keep_version
         )
         context.set_trailing_metadata(tuple(trailing))
         return answer
+
+    def _whole_deadline(self, context: Context) -> bool:
+        """Whether the caller's own deadline, which proves nothing of the arm, has not passed."""
+        left = context.time_remaining()
+        return left is None or left > 0
 
     async def _reflect(
         self, method: str, requests: AsyncIterator[bytes], context: Context
@@ -247,23 +260,19 @@ def _for_arm(request: bytes, names: Names, target: Target) -> bytes:
     return renamed(request, names, target.arm.model)
 
 
-def _channel_broke(error: grpc.aio.AioRpcError, channel: grpc.aio.Channel) -> bool:
-    """Whether a failure is the connection's end, told in grpc's words, and no predictor's answer.
-
-    grpc does not say which. A predictor's answer comes with metadata of its own or over a
-    connection that stays.
-    """
-    return (
-        error.code() in _BROKEN
-        and not error.trailing_metadata()
-        and channel.get_state() is not grpc.ChannelConnectivity.READY
-    )
-
-
 async def _abort(context: Context, error: GatewayError, identity: Trace) -> NoReturn:
     code = grpc.StatusCode[error.grpc_code]
-    await context.abort(code, str(error), (("x-request-id", identity.request_id),))
+    trailing = [
+        (name.decode(), value.decode("latin-1"))
+        for name, value in error_headers(error, identity.request_id)
+        if name != b"content-type"
+    ]
+    await context.abort(code, str(error), tuple(trailing))
     raise AssertionError("abort raises")  # for the type checker: grpc's stubs do not say NoReturn
+
+
+def _raw(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else value
 
 
 def _text(value: str | bytes | None) -> str | None:

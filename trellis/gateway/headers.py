@@ -1,6 +1,6 @@
 """Which headers pass the gateway, in both directions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from multidict import CIMultiDict
@@ -22,9 +22,26 @@ _HOP_BY_HOP = frozenset(
         b"upgrade",
     )
 )
-#: Not for the predictor: its address, what the gateway sets itself, and the gateway's own cookie.
-_NOT_FORWARDED = _HOP_BY_HOP | {b"host", b"expect", b"x-request-id", b"traceparent", b"cookie"}
-_NOT_RETURNED = _HOP_BY_HOP | {b"x-request-id", b"server", b"date"}
+#: For a caller who asked for no version: the name that a V2 answer is to carry, and no version with
+#: it. The body passes unparsed, so the predictor has to write it so.
+ANSWER_AS = "x-answer-as"
+#: Not for the predictor: its address, what the gateway sets itself, the gateway's own cookie and
+#: keys.
+_NOT_FORWARDED = _HOP_BY_HOP | {
+    b"host",
+    b"expect",
+    b"x-request-id",
+    b"traceparent",
+    b"cookie",
+    b"authorization",
+    b"x-api-key",
+    ANSWER_AS.encode(),
+}
+_NOT_RETURNED = _HOP_BY_HOP | {b"x-request-id", b"x-cache", b"server", b"date"}
+_READ_AND_FORWARDED = frozenset((b"x-model-version", b"content-length", b"cache-control"))
+_NO_CACHE = (b"no-cache", b"no-store")
+#: Read headers whose lines say the same as one line with commas.
+_LISTS = frozenset((b"connection", b"cache-control"))
 #: What would tell a person which version answered.
 WHICH_VERSION = frozenset((b"x-model-version", b"x-model-revision"))
 
@@ -38,6 +55,8 @@ class Incoming(NamedTuple):
     unit: bytes | None
     cookie: bytes | None
     content_length: bytes | None
+    credentials: bytes | None
+    no_cache: bool
 
 
 def read_headers(raw: RawHeaders, unit_header: bytes) -> Incoming:
@@ -46,10 +65,10 @@ def read_headers(raw: RawHeaders, unit_header: bytes) -> Incoming:
     seen: dict[bytes, bytes] = {}
     for name, value in raw:
         if name in _NOT_FORWARDED:
-            seen[name] = value
+            seen[name] = _joined(name, seen, value)
         else:
-            if name in {b"x-model-version", b"content-length"} or name == unit_header:
-                seen[name] = value
+            if name in _READ_AND_FORWARDED or name == unit_header:
+                seen[name] = _joined(name, seen, value)
             forward.add(name.decode("latin-1"), _forwarded(value))
     for named in seen.get(b"connection", b"").split(b","):
         forward.popall(named.strip().decode("latin-1"), None)
@@ -63,7 +82,23 @@ def read_headers(raw: RawHeaders, unit_header: bytes) -> Incoming:
         seen.get(unit_header),
         seen.get(b"cookie"),
         seen.get(b"content-length"),
+        credentials_among(seen),
+        b"cache-control" in seen
+        and any(word in seen[b"cache-control"].lower() for word in _NO_CACHE),
     )
+
+
+def _joined(name: bytes, seen: dict[bytes, bytes], value: bytes) -> bytes:
+    """A header's value with what came of it before, where the header is a list; else the last."""
+    return seen[name] + b"," + value if name in _LISTS and name in seen else value
+
+
+def credentials_among(headers: Mapping[bytes, bytes]) -> bytes | None:
+    """What a caller shows of itself, None for nothing; names in lower case.
+
+    ``x-api-key`` goes first: ``authorization`` may be meant for a proxy before the gateway.
+    """
+    return headers.get(b"x-api-key") or headers.get(b"authorization")
 
 
 def returned_headers(

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 import grpc.aio
 import uvicorn
-
-from trellis.gateway.http_protocol import GatewayProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 #: Seconds in which a connection that was accepted at the last moment tells its request.
 LAST_SECONDS = 0.1
@@ -18,8 +17,8 @@ class CannotListen(Exception):
     """A port cannot be had; ``str(error)`` says which and why."""
 
 
-def listening_socket(host: str, port: int) -> socket.socket:
-    """A bound TCP socket for REST. Raises ``CannotListen``."""
+def listening_socket(host: str, port: int, setting: str = "http_port") -> socket.socket:
+    """A bound TCP socket for REST; ``setting`` named the port. Raises ``CannotListen``."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -27,7 +26,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise CannotListen(
-            f"http_port {port} cannot be listened on at {host}: {error.strerror}"
+            f"{setting} {port} cannot be listened on at {host}: {error.strerror}"
         ) from None
     listener.setblocking(False)
     return listener
@@ -80,4 +79,5 @@ class RestServer(uvicorn.Server):
         await super().shutdown(sockets)
 
     def _protocol(self) -> asyncio.Protocol:
-        return GatewayProtocol(self.config, self.server_state, self.lifespan.state)
+        protocol: type[HttpToolsProtocol] = self.config.http_protocol_class  # type: ignore[assignment] # uvicorn says only that it is a protocol
+        return protocol(self.config, self.server_state, self.lifespan.state)

@@ -5,76 +5,55 @@ For people, curl and the page. Never tells which version answered.
 
 import asyncio
 import time
-from typing import Any
 
-import aiohttp
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from trellis.gateway.access.callers import Caller
+from trellis.gateway.attempt import CLIENT_GONE, Attempt, choose
 from trellis.gateway.body import Body, ClientGone
 from trellis.gateway.caller import WhileCallerWaits
-from trellis.gateway.catalogue import Catalogue
+from trellis.gateway.doorway import admit
 from trellis.gateway.errors import (
     FAILED,
     BodyTooSlow,
     DeadlineExceeded,
     GatewayError,
+    UpstreamBroke,
+    UpstreamDown,
 )
 from trellis.gateway.flags import flag
-from trellis.gateway.gate import Gate
 from trellis.gateway.headers import Incoming, read_headers
-from trellis.gateway.metering import Meters
-from trellis.gateway.people import Sent, infer_request, read_sent, readable
-from trellis.gateway.proxy import CLIENT_GONE, TOO_MANY
-from trellis.gateway.router import Target
-from trellis.gateway.routing_table import TableHolder
-from trellis.gateway.settings import Settings
-from trellis.gateway.upstream import Upstream, failure_of
-from trellis.gateway.visitors import Visitors
+from trellis.gateway.inference import Inference, Refused
+from trellis.gateway.parts import Parts
+from trellis.gateway.people import Sent, read_sent
+from trellis.gateway.visitors import Visitor, Visitors
 from trellis.telemetry.logs import get_logger
-
-
-class _Refused(Exception):
-    """The predictor answered with an error of its own, which is passed on in its words."""
-
-    def __init__(self, status: int, sentence: str, retry_after: str | None) -> None:
-        super().__init__(sentence)
-        self.status = status
-        self.retry_after = retry_after
 
 
 class Predict:
     """The endpoint; ``model`` in the path, else the default model."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        holder: TableHolder,
-        upstream: Upstream,
-        catalogue: Catalogue,
-        visitors: Visitors,
-        meters: Meters,
-        gate: Gate,
-    ) -> None:
-        self._holder = holder
-        self._upstream = upstream
-        self._catalogue = catalogue
+    def __init__(self, parts: Parts, inference: Inference, visitors: Visitors) -> None:
+        self._access = parts.access
+        self._holder = parts.holder
+        self._inference = inference
         self._visitors = visitors
-        self._meters = meters
-        self._gate = gate
-        self._unit_header = settings.unit_header.encode()
-        self._limit = settings.max_body_bytes
-        self._timeout = settings.request_timeout
+        self._meters = parts.meters
+        self._met = parts.exposures.met
+        self._gate = parts.gate
+        self._unit_header = parts.settings.unit_header.encode()
+        self._limit = parts.settings.max_body_bytes
+        self._timeout = parts.settings.request_timeout
 
     async def answer(self, request: Request) -> Response:
         """Answer one request. Raises ``GatewayError`` for what met no arm."""
         started = time.perf_counter()
         incoming = read_headers(request.scope["headers"], self._unit_header)
-        body = Body(request.receive, self._limit)
+        body = Body(request.receive, self._limit, self._gate)
         try:
-            with self._gate:
-                return await self._answer(request, body, incoming, started)
+            return await self._admitted(request, body, incoming, started)
         except GatewayError as error:
             if not isinstance(error, BodyTooSlow):
                 await body.discard()
@@ -86,103 +65,117 @@ class Predict:
         except Exception:
             self._meters.refused(500)
             raise
+        finally:
+            body.let_go()
 
-    async def _answer(
+    async def _admitted(
         self, request: Request, body: Body, incoming: Incoming, started: float
     ) -> Response:
-        """Read the body, choose the arm, then the metered part."""
+        """Ask for admission; then the answer, or the error, says what is left of the limit."""
         deadline = asyncio.get_running_loop().time() + self._timeout
+        model = request.path_params.get("model") or self._holder.router.default_model or ""
+        admitted = await admit(self._access, request.scope, incoming.credentials, "infer", model)
+        try:
+            response = await self._inside(
+                request, body, incoming, model, admitted.caller, (started, deadline)
+            )
+        except GatewayError as error:
+            error.headers = (*error.headers, *admitted.headers)
+            raise
+        for name, value in admitted.headers:
+            response.headers[name.decode()] = value.decode("latin-1")
+        return response
+
+    async def _inside(
+        self,
+        request: Request,
+        body: Body,
+        incoming: Incoming,
+        model: str,
+        caller: Caller,
+        times: tuple[float, float],
+    ) -> Response:
+        """Read the body, choose the arm, then the metered part; ``times`` as it has them."""
+        with self._gate:
+            sent = await self._read(request, body, incoming, times[1])
+            # A slow body may have seen the table change: its arms are those of now.
+            route = self._holder.router.route(model)
+            visitor = self._visitors.of(request, incoming, caller.key_id)
+            query = request.query_params
+            choice = choose(
+                route,
+                visitor.unit,
+                query.get("model_version") or incoming.version or sent.version,
+                fallback=sent.fallback or flag(query.get("fallback"), "fallback"),
+                scopes=caller.scopes,
+            )
+            attempt = Attempt(route, choice, incoming.trace.request_id, self._met)
+            response = await self._answer(attempt, body, sent, incoming, times)
+        return _told(response, incoming, visitor)
+
+    async def _read(
+        self, request: Request, body: Body, incoming: Incoming, deadline: float
+    ) -> Sent:
         try:
             async with asyncio.timeout_at(deadline):
                 await body.begin(incoming.content_length)
-                sent = await read_sent(request.headers.get("content-type", ""), await body.read())
+                content_type = request.headers.get("content-type", "")
+                return await read_sent(content_type, await body.read())
         except TimeoutError:
             raise BodyTooSlow(
                 f"the request's body did not arrive within {self._timeout:g} s"
             ) from None
-        router = self._holder.router
-        route = router.route(request.path_params.get("model") or router.default_model or "")
-        visitor = self._visitors.of(request, incoming)
-        query = request.query_params
-        version = query.get("model_version") or incoming.version or sent.version
-        fallback = sent.fallback or flag(query.get("fallback"), "fallback")
-        target = route.choose(visitor.unit, version, fallback=fallback)
-        target.meter.started()
-        code = CLIENT_GONE
+
+    async def _answer(
+        self,
+        attempt: Attempt,
+        body: Body,
+        sent: Sent,
+        incoming: Incoming,
+        times: tuple[float, float],
+    ) -> Response:
+        """The metered part; ``times`` are when the request began and when it must end."""
+        started, deadline = times
+        code, cached, excused = CLIENT_GONE, False, False
         try:
             with WhileCallerWaits(body):
-                answer = await self._predict(target, sent, incoming, deadline)
-            code = 200
-        except ClientGone:
-            response = Response(status_code=CLIENT_GONE)
-        except GatewayError as error:
-            code = error.status
-            response = _json(code, {"error": str(error)})
-            if error.retry_after is not None:
-                response.headers["retry-after"] = str(error.retry_after)
-        except _Refused as refused:
-            code = refused.status
-            response = _json(code, {"error": str(refused)})
-            if refused.retry_after is not None:
-                response.headers["retry-after"] = refused.retry_after
-        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets words and the log the rest
-            code = 500
-            get_logger().error(
-                "prediction failed", request_id=incoming.trace.request_id, exc_info=error
-            )
-            response = _json(code, {"error": FAILED})
-        else:
+                answer, cache = await self._inference.predict(attempt, sent, incoming, deadline)
+            code, cached = 200, cache == "hit"
             answer["request_id"] = incoming.trace.request_id
             answer["latency_ms"] = round((time.perf_counter() - started) * 1000, 2)
-            answer["cache"] = "bypass"
-            response = _json(code, answer)
-            response.headers["x-cache"] = "bypass"
+            answer["cache"] = cache
+            return _json(code, answer, {"x-cache": cache})
+        except ClientGone:
+            return Response(status_code=CLIENT_GONE)
+        except GatewayError as error:
+            code = error.status
+            excused = not self._blames_arm(error, body)
+            retry = {} if error.retry_after is None else {"retry-after": str(error.retry_after)}
+            return _json(code, {"error": str(error)}, retry)
+        except Refused as refused:
+            code, excused = refused.status, refused.overloaded
+            retry = {} if refused.retry_after is None else {"retry-after": refused.retry_after}
+            return _json(code, {"error": str(refused)}, retry)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets words and the log the rest
+            code, excused = 500, True
+            request_id = incoming.trace.request_id
+            get_logger().error("prediction failed", request_id=request_id, exc_info=error)
+            return _json(code, {"error": FAILED}, {})
         finally:
-            target.meter.finished(code, time.perf_counter() - started)
-        response.headers["x-request-id"] = incoming.trace.request_id
-        visitor.remember(response)
-        return response
+            attempt.finish(code, cached=cached, excused=excused)
 
-    async def _predict(
-        self, target: Target, sent: Sent, incoming: Incoming, deadline: float
-    ) -> dict[str, Any]:
-        try:
-            async with asyncio.timeout_at(deadline):
-                model = await self._catalogue.describe(target, self._timeout)
-                headers, body = infer_request(sent, model)
-                headers["x-request-id"] = incoming.trace.request_id
-                headers["traceparent"] = incoming.trace.traceparent
-                path = f"/v2/models/{target.arm.model}/infer"
-                response = await self._upstream.send(target.arm, "POST", path, headers, body)
-                async with response:
-                    answer = await response.read()
-        except TimeoutError:
-            raise DeadlineExceeded(
-                f"the model gave no whole answer within {self._timeout:g} s"
-            ) from None
-        except (aiohttp.ClientError, ConnectionError):
-            raise failure_of(None) from None
-        document = _object(answer)
-        if response.status != 200:
-            raise _refusal(response, document)
-        return readable(document, model.labels)
+    def _blames_arm(self, error: GatewayError, body: Body) -> bool:
+        """Whether a failure is the arm's: not where the caller took the time."""
+        if isinstance(error, DeadlineExceeded):
+            return time.monotonic() - body.arrived_at > self._timeout / 2
+        return isinstance(error, UpstreamBroke | UpstreamDown)
 
 
-def _refusal(response: aiohttp.ClientResponse, document: dict[str, Any]) -> _Refused:
-    status = 503 if response.status == TOO_MANY else response.status
-    sentence = document.get("error")
-    if not isinstance(sentence, str):
-        sentence = f"the model's predictor answered {response.status}"
-    return _Refused(status, sentence, response.headers.get("retry-after"))
+def _told(response: Response, incoming: Incoming, visitor: Visitor) -> Response:
+    response.headers["x-request-id"] = incoming.trace.request_id
+    visitor.remember(response)
+    return response
 
 
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _json(status: int, document: object) -> Response:
-    return Response(orjson.dumps(document), status, media_type="application/json")
+def _json(status: int, document: object, headers: dict[str, str]) -> Response:
+    return Response(orjson.dumps(document), status, headers, media_type="application/json")

@@ -1,77 +1,81 @@
 """V1 and V2 over REST: any request for a model goes to its arm and back, streamed and unparsed.
 
-Only the path, three headers and the query are read. What is rewritten: the model's name in the
+Only the path, a few headers and the query are read. What is rewritten: the model's name in the
 path where the arm answers to another, and the headers of ``headers.py``.
 """
 
 import asyncio
 import time
-from typing import Any, NamedTuple
-
-import aiohttp
+from typing import Any
 
 from trellis.gateway.answers import Send, send_error
+from trellis.gateway.attempt import CLIENT_GONE, Attempt, choose
 from trellis.gateway.body import Body, ClientGone, Receive
 from trellis.gateway.caller import WhileCallerWaits
-from trellis.gateway.errors import FAILED, BodyTooSlow, DeadlineExceeded, GatewayError
-from trellis.gateway.gate import Gate
-from trellis.gateway.headers import Incoming, read_headers, returned_headers
-from trellis.gateway.metering import Meters
-from trellis.gateway.request_line import forwarded_path, read_request_line
-from trellis.gateway.router import Target
-from trellis.gateway.routing_table import TableHolder
-from trellis.gateway.settings import Settings
-from trellis.gateway.units import CookieSigner, unit_of
-from trellis.gateway.upstream import Upstream, failure_of
+from trellis.gateway.doorway import admit
+from trellis.gateway.errors import (
+    FAILED,
+    BodyTooSlow,
+    DeadlineExceeded,
+    GatewayError,
+    UpstreamBroke,
+    UpstreamDown,
+)
+from trellis.gateway.exchange import Answer, Ask, Exchange
+from trellis.gateway.headers import ANSWER_AS, read_headers
+from trellis.gateway.parts import Parts
+from trellis.gateway.request_line import read_request_line
+from trellis.gateway.units import unit_of
 from trellis.telemetry.logs import get_logger
 
 Scope = dict[str, Any]
-
-#: Counted for a caller that went away: no status was sent, and it is nobody's error.
-CLIENT_GONE = 499
-TOO_MANY = 429
 
 
 class Proxy:
     """The hot path. An ASGI application for paths under /v1/models/ and /v2/models/."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        holder: TableHolder,
-        upstream: Upstream,
-        signer: CookieSigner,
-        meters: Meters,
-        gate: Gate,
-    ) -> None:
-        self._holder = holder
-        self._upstream = upstream
-        self._signer = signer
-        self._meters = meters
-        self._gate = gate
-        self._unit_header = settings.unit_header.encode()
-        self._limit = settings.max_body_bytes
-        self._timeout = settings.request_timeout
+    def __init__(self, parts: Parts) -> None:
+        self._access = parts.access
+        self._holder = parts.holder
+        self._signer = parts.signer
+        self._meters = parts.meters
+        self._met = parts.exposures.met
+        self._gate = parts.gate
+        self._exchange = Exchange(parts.upstream, parts.cache, parts.settings)
+        self._unit_header = parts.settings.unit_header.encode()
+        self._limit = parts.settings.max_body_bytes
+        self._timeout = parts.settings.request_timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; whatever goes wrong is answered or closes the connection."""
         incoming = read_headers(scope["headers"], self._unit_header)
         request_id = incoming.trace.request_id
+        limits: list[tuple[bytes, bytes]] = []
         try:
             raw_path, query = scope["raw_path"], scope["query_string"]
             asked = read_request_line(raw_path, query)
+            admitted = await admit(self._access, scope, incoming.credentials, "infer", asked.model)
+            caller, limits = admitted
             version = asked.version or incoming.version
-            unit = unit_of(incoming.unit, incoming.cookie, request_id, self._signer)
+            unit = unit_of(incoming.unit, incoming.cookie, caller.key_id, request_id, self._signer)
             route = self._holder.router.route(asked.model)
-            target = route.choose(unit, version, fallback=asked.fallback)
+            choice = choose(route, unit, version, fallback=asked.fallback, scopes=caller.scopes)
+            kind = asked.inference if scope["method"] == "POST" else None
+            if version is None:
+                incoming.forward[ANSWER_AS] = asked.model
             with self._gate:
-                await self._exchange(
-                    target,
-                    _Exchange(
+                await self._answer(
+                    Attempt(route, choice, request_id, self._met if kind else None),
+                    Ask(
                         scope["method"],
-                        forwarded_path(asked, target, raw_path, query),
+                        raw_path,
+                        query,
+                        asked,
                         incoming,
+                        kind,
                         version is not None,
+                        limits,
+                        asyncio.get_running_loop().time() + self._timeout,
                     ),
                     receive,
                     send,
@@ -79,47 +83,49 @@ class Proxy:
         except GatewayError as error:
             self._meters.refused(error.status)
             await Body(receive, self._limit).discard()
-            await send_error(send, error, request_id)
+            await send_error(send, error, request_id, limits)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets words and the log the rest
+            self._meters.refused(500)
+            get_logger().error("proxying failed", request_id=request_id, exc_info=error)
+            await send_error(send, GatewayError(FAILED), request_id, limits)
 
-    async def _exchange(
-        self, target: Target, exchange: "_Exchange", receive: Receive, send: Send
-    ) -> None:
+    async def _answer(self, attempt: Attempt, ask: Ask, receive: Receive, send: Send) -> None:
         """The metered part: from the choice of an arm to the end of its answer."""
-        started = time.perf_counter()
-        target.meter.started()
-        answer = _Answer(send)
-        body = Body(receive, self._limit)
-        request_id = exchange.incoming.trace.request_id
+        answer = Answer(send)
+        body = Body(receive, self._limit, self._gate)
+        request_id = ask.incoming.trace.request_id
         code = CLIENT_GONE
         try:
-            code = await self._within_deadline(target, exchange, body, answer)
+            code = await self._within_deadline(attempt, ask, body, answer)
         except GatewayError as error:
             code = error.status
+            answer.excused |= not self._blames_arm(error, body, answer)
             if answer.started:
                 # Returning without an end makes the server cut the connection: the caller sees it.
-                get_logger().warning("answer cut", model=target.model, problem=str(error))
+                model = attempt.target.model
+                get_logger().warning("answer cut", model=model, problem=str(error))
             else:
                 if not isinstance(error, BodyTooSlow):
                     await body.discard()
-                await send_error(send, error, request_id)
+                await send_error(send, error, request_id, ask.limits)
         except ClientGone:
             pass
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets words and the log the rest
             code = 500
+            answer.excused = True
             get_logger().error("proxying failed", request_id=request_id, exc_info=error)
             if not answer.started:
-                await send_error(send, GatewayError(FAILED), request_id)
+                await send_error(send, GatewayError(FAILED), request_id, ask.limits)
         finally:
-            target.meter.finished(code, time.perf_counter() - started)
+            body.let_go()
+            attempt.finish(code, cached=answer.cached, excused=answer.excused)
 
-    async def _within_deadline(
-        self, target: Target, exchange: "_Exchange", body: Body, answer: "_Answer"
-    ) -> int:
+    async def _within_deadline(self, attempt: Attempt, ask: Ask, body: Body, answer: Answer) -> int:
         try:
-            async with asyncio.timeout(self._timeout):
-                await body.begin(exchange.incoming.content_length)
+            async with asyncio.timeout_at(ask.deadline):
+                await body.begin(ask.incoming.content_length)
                 with WhileCallerWaits(body):
-                    return await self._pass_on(target, exchange, body, answer)
+                    return await self._exchange.run(attempt, ask, body, answer)
         except TimeoutError:
             if not body.arrived:
                 raise BodyTooSlow(
@@ -129,59 +135,9 @@ class Proxy:
                 f"the model gave no whole answer within {self._timeout:g} s"
             ) from None
 
-    async def _pass_on(
-        self, target: Target, exchange: "_Exchange", body: Body, answer: "_Answer"
-    ) -> int:
-        whole = body.whole
-        response = await self._upstream.send(
-            target.arm,
-            exchange.method,
-            exchange.path,
-            exchange.incoming.forward,
-            body if whole is None else whole or None,
-        )
-        try:
-            # The predictor's own overload is 503 to the outside: 429 is for a caller's own limit.
-            status = 503 if response.status == TOO_MANY else response.status
-            headers = returned_headers(
-                response.raw_headers,
-                exchange.incoming.trace.request_id,
-                keep_version=exchange.keep_version,
-            )
-            content = response.content
-            piece = await content.readany()
-            await answer.start(status, headers)
-            while not content.at_eof():
-                await answer.piece(piece, more=True)
-                piece = await content.readany()
-            await answer.piece(piece, more=False)
-        except (aiohttp.ClientError, ConnectionError) as error:
-            response.close()
-            raise failure_of(body) from error
-        except BaseException:
-            response.close()
-            raise
-        response.release()
-        return status
-
-
-class _Exchange(NamedTuple):
-    method: str
-    path: str
-    incoming: Incoming
-    keep_version: bool
-
-
-class _Answer:
-    """The caller's side of an answer; knows whether it began."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.started = False
-
-    async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        self.started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
-
-    async def piece(self, piece: bytes, *, more: bool) -> None:
-        await self._send({"type": "http.response.body", "body": piece, "more_body": more})
+    def _blames_arm(self, error: GatewayError, body: Body, answer: Answer) -> bool:
+        """Whether a failure is the arm's: not where a caller took the time, sending or reading."""
+        if isinstance(error, DeadlineExceeded):
+            waited = time.monotonic() - body.arrived_at
+            return not answer.started and waited > self._timeout / 2
+        return isinstance(error, UpstreamBroke | UpstreamDown)

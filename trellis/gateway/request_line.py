@@ -1,7 +1,7 @@
 """What a V1 or V2 path and query ask for, and the path that the arm gets."""
 
 import re
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import parse_qs, unquote
 
 from trellis.gateway.errors import NotFound
@@ -12,6 +12,9 @@ _PATH = re.compile(rb"(/v[12]/models/)([^/:]+)((?:/versions/([^/:]+))?.*)", re.D
 _DOTS = re.compile(r"(^|/)\.{1,2}(/|$)")
 
 
+_INFERENCE = re.compile(rb"(?:/versions/[^/:]+)?(?:/infer|(:predict))")
+
+
 class Asked(NamedTuple):
     """What a path and a query ask for; ``before`` and ``after`` stand around the model's name."""
 
@@ -20,6 +23,14 @@ class Asked(NamedTuple):
     after: bytes
     version: str | None
     fallback: bool
+
+    @property
+    def inference(self) -> Literal["v1", "v2"] | None:
+        """The protocol where a prediction is asked for; None for what only tells of the model."""
+        matched = _INFERENCE.fullmatch(self.after)
+        if matched is None or (matched[1] is None) == self.before.startswith(b"/v1"):
+            return None
+        return "v2" if matched[1] is None else "v1"
 
 
 def read_request_line(raw_path: bytes, query: bytes) -> Asked:

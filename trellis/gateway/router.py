@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from trellis.contracts.routing_table import Arm, ModelRoute, RoutingTable
 from trellis.gateway.assignment import UnitLine
+from trellis.gateway.ejection import ArmHealth
 from trellis.gateway.errors import NotFound
+from trellis.gateway.healths import Healths
 from trellis.gateway.metering import ArmMeter, Meters
 from trellis.gateway.units import Unit
 
@@ -16,16 +18,36 @@ class Target(NamedTuple):
     model: str
     arm: Arm
     meter: ArmMeter
+    health: ArmHealth
 
 
 class Route:
     """The arms of one model and the line that shares units among them."""
 
-    def __init__(self, model: str, route: ModelRoute, meters: Meters) -> None:
+    def __init__(
+        self, model: str, route: ModelRoute, meters: Meters, healths: Healths, table_version: int
+    ) -> None:
         self.model = model
+        self.table_version = table_version
+        self.rules = route
         self.targets = tuple(
-            Target(model, arm, meters.of(model, arm.version, arm.revision)) for arm in route.arms
+            Target(
+                model,
+                arm,
+                meters.of(model, arm.version, arm.revision),
+                healths.of(model, arm),
+            )
+            for arm in route.arms
         )
+        #: The arm that describes the model to everybody, and answers where another is down: role
+        #: stable, else the one with most weight.
+        self.stable = max(
+            self.targets, key=lambda target: (target.arm.role == "stable", target.arm.weight)
+        )
+        named = self.stable.arm.role == "stable"
+        by_weight = sorted(self.targets, key=lambda target: -target.arm.weight)
+        #: Who may answer for others, the first choice first.
+        self._others = (self.stable,) if named else tuple(by_weight)
         self._line = UnitLine(route.salt, [arm.intervals for arm in route.arms])
         self._by_unit = route.strategy != "random"
 
@@ -53,22 +75,37 @@ class Route:
         known = ", ".join(sorted({target.arm.version for target in self.targets}))
         raise NotFound(f"model {self.model!r} has no version {version[:64]!r}; known are: {known}")
 
-    @property
-    def stable(self) -> Target:
-        """The arm that describes the model to everybody: role stable, else the one with most weight."""
-        return max(
-            self.targets, key=lambda target: (target.arm.role == "stable", target.arm.weight)
-        )
+    def in_place_of(self, down: Target) -> Target | None:
+        """The arm that answers for one that is down; None where no other is to be trusted more.
+
+        It is the stable arm. Nobody answers for that one where the table names it so: a canary
+        is not to get everybody. Where it is only the largest of an experiment, the next one does.
+        """
+        for other in self._others:
+            if other.health.state == "in" and other is not down:
+                return other
+        return None
+
+    def unit_hash(self, unit: Unit) -> str:
+        """The unit as events name it, 16 hex digits: where it stands on the line, no more."""
+        return self._line.digest(unit.value).hex()
 
 
 class Router:
     """All routes of one routing table; immutable, replaced whole."""
 
     def __init__(
-        self, table: RoutingTable, meters: Meters, default_model: str | None = None
+        self,
+        table: RoutingTable,
+        meters: Meters,
+        healths: Healths,
+        default_model: str | None = None,
     ) -> None:
         self.table_version = table.version
-        self.routes = {model: Route(model, route, meters) for model, route in table.models.items()}
+        self.routes = {
+            model: Route(model, route, meters, healths, table.version)
+            for model, route in table.models.items()
+        }
         self._wanted_default = default_model or table.default_model
 
     @property

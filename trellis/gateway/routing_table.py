@@ -6,6 +6,7 @@ the last good one stays in use.
 
 import asyncio
 import random
+import time
 from pathlib import Path
 
 import aiohttp
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from trellis.contracts.routing_table import RoutingTable
 from trellis.gateway.errors import NotReady
+from trellis.gateway.healths import Healths
 from trellis.gateway.metering import Meters
 from trellis.gateway.router import Router
 from trellis.telemetry.logs import get_logger
@@ -29,10 +31,15 @@ class TableHolder:
     """The router in use; ``default_model`` overrides the tables' own."""
 
     def __init__(
-        self, metrics: GatewayMetrics, meters: Meters, default_model: str | None = None
+        self,
+        metrics: GatewayMetrics,
+        meters: Meters,
+        healths: Healths,
+        default_model: str | None = None,
     ) -> None:
         self._metrics = metrics
         self._meters = meters
+        self._healths = healths
         self._default_model = default_model
         self._router: Router | None = None
         #: Set at SIGTERM: requests are still answered, but no new ones are asked for.
@@ -65,7 +72,11 @@ class TableHolder:
                 problems=error.error_count(),
             )
             return False
-        self._router = Router(table, self._meters, self._default_model)
+        self._router = router = Router(table, self._meters, self._healths, self._default_model)
+        targets = [target for route in router.routes.values() for target in route.targets]
+        self._healths.in_use({target.health for target in targets})
+        who = {(target.model, target.arm.version, target.arm.revision) for target in targets}
+        self._meters.in_use(who, time.monotonic())
         self._metrics.table_version.set(table.version)
         get_logger().info(
             "routing table in use",
@@ -100,9 +111,12 @@ async def follow_file(path: Path, holder: TableHolder) -> None:
         await asyncio.sleep(FILE_SECONDS)
 
 
-async def follow_url(url: str, session: aiohttp.ClientSession, holder: TableHolder) -> None:
+async def follow_url(
+    url: str, token: str | None, session: aiohttp.ClientSession, holder: TableHolder
+) -> None:
     """Fetch the table and follow its changes by long-poll, until cancelled.
 
+    ``token`` is shown to its server, which is the controller; None where it asks for none.
     Failures are retried with growing pauses; the log says when they begin and when they end.
     """
     etag: str | None = None
@@ -110,11 +124,12 @@ async def follow_url(url: str, session: aiohttp.ClientSession, holder: TableHold
     failing = False
     loop = asyncio.get_running_loop()
     timeout = aiohttp.ClientTimeout(total=POLL_SECONDS + 10, sock_connect=5)
+    shown = {} if token is None else {"authorization": f"Bearer {token}"}
     while True:
-        headers = {"prefer": f"wait={POLL_SECONDS}", "if-none-match": etag} if etag else {}
+        known = {"prefer": f"wait={POLL_SECONDS}", "if-none-match": etag} if etag else {}
         asked = loop.time()
         try:
-            async with session.get(url, headers=headers, timeout=timeout) as response:
+            async with session.get(url, headers=shown | known, timeout=timeout) as response:
                 if response.status not in {200, 304}:
                     raise aiohttp.ClientResponseError(
                         response.request_info, (), status=response.status, message="not a table"
@@ -141,7 +156,11 @@ async def follow_url(url: str, session: aiohttp.ClientSession, holder: TableHold
 
 
 async def follow(
-    url: str | None, file: Path | None, session: aiohttp.ClientSession, holder: TableHolder
+    url: str | None,
+    token: str | None,
+    file: Path | None,
+    session: aiohttp.ClientSession,
+    holder: TableHolder,
 ) -> None:
     """Follow the sources that are given; a file beside a URL serves the cold start only."""
     if url is None:
@@ -155,4 +174,4 @@ async def follow(
             get_logger().warning(
                 "routing table file cannot be read", file=file.name, problem=error.strerror
             )
-    await follow_url(url, session, holder)
+    await follow_url(url, token, session, holder)

@@ -12,17 +12,19 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+_POLICY = b"content-security-policy"
 _HEADERS = [
-    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
+#: In lower case, for whoever repeats an answer that has them.
+NAMES = frozenset(name for name, _ in _HEADERS)
 
 
 class SecurityHeaders:
-    """Adds the headers to every answer of ``app``."""
+    """Adds the headers to every answer of ``app``; one with a policy of its own keeps that."""
 
     def __init__(self, app: Callable[[Any, Receive, Send], Awaitable[None]]) -> None:
         self._app = app
@@ -32,7 +34,10 @@ class SecurityHeaders:
 
         async def add(message: Any) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *_HEADERS]
+                own = list(message.get("headers", ()))
+                if not any(name == _POLICY for name, _ in own):
+                    own.append((_POLICY, CONTENT_SECURITY_POLICY.encode()))
+                message["headers"] = [*own, *_HEADERS]
             await send(message)
 
         await self._app(scope, receive, add)

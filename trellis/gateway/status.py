@@ -1,4 +1,4 @@
-"""Quiet routes: health, the protocols' server level, names of models, metrics."""
+"""Quiet routes: health, the protocols' server level, names of models, examples, metrics."""
 
 import asyncio
 
@@ -7,22 +7,28 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trellis import __version__
+from trellis.gateway.access.admission import Access
 from trellis.gateway.catalogue import Catalogue
-from trellis.gateway.errors import GatewayError, NotFound
-from trellis.gateway.router import Target
+from trellis.gateway.doorway import admit
+from trellis.gateway.errors import NotFound
+from trellis.gateway.headers import credentials_among
 from trellis.gateway.routing_table import TableHolder
 from trellis.telemetry.exposition import metrics_page
 
-#: Seconds that a list of models waits for predictors to describe themselves.
+#: Seconds that an example's picture waits for its predictor.
 DESCRIBE_SECONDS = 2.0
 
 
 class Status:
     """The endpoints; each takes a Starlette request."""
 
-    def __init__(self, holder: TableHolder, catalogue: Catalogue) -> None:
+    def __init__(
+        self, holder: TableHolder, catalogue: Catalogue, access: Access, *, keyed: bool
+    ) -> None:
         self._holder = holder
         self._catalogue = catalogue
+        self._access = access
+        self._keyed = keyed
 
     async def health(self, _request: Request) -> Response:
         """200 while requests are welcome, 503 before the first table and while draining."""
@@ -52,20 +58,6 @@ class Status:
         """V1 and V2: the names of all models."""
         return _json({"models": sorted(self._holder.router.routes)})
 
-    async def models(self, _request: Request) -> Response:
-        """Every model with its kind of input; null where its predictor does not answer now."""
-        router = self._holder.router
-        names = sorted(router.routes)
-        kinds = await asyncio.gather(*(self._kind(router.route(name).stable) for name in names))
-        return _json(
-            {
-                "models": [
-                    {"name": name, "input": kind, "default": name == router.default_model}
-                    for name, kind in zip(names, kinds, strict=True)
-                ]
-            }
-        )
-
     async def example_image(self, request: Request) -> Response:
         """The picture of one example, as its predictor gave it."""
         target = self._holder.router.route(request.path_params["model"]).stable
@@ -77,16 +69,15 @@ class Status:
             raise NotFound(f"model {target.model!r} has no example picture {place[:24]!r}")
         return Response(image, media_type=_picture_type(image))
 
-    async def metrics(self, _request: Request) -> Response:
-        """Prometheus text."""
+    async def metrics(self, request: Request) -> Response:
+        """Prometheus text. With keys, who comes through a proxy needs the scope ``admin``: the page
+        tells versions and their shares; a scraper asks the process itself.
+        """
+        if self._keyed and "x-forwarded-for" in request.headers:
+            headers = dict(request.scope["headers"])
+            await admit(self._access, request.scope, credentials_among(headers), "admin", None)
         page, content_type = await asyncio.to_thread(metrics_page)
         return Response(page, headers={"content-type": content_type})
-
-    async def _kind(self, target: Target) -> str | None:
-        try:
-            return (await self._catalogue.describe(target, DESCRIBE_SECONDS)).kind
-        except GatewayError:
-            return None
 
 
 def _picture_type(image: bytes) -> str:

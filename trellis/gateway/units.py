@@ -1,4 +1,4 @@
-"""Who is assigned: a unit from the caller's header, else from our signed cookie, else the request.
+"""Who is assigned: a unit from the caller's header, our signed cookie, the API key, or the request.
 
 The cookie holds a random name and its HMAC; it says nothing of the visitor and cannot be chosen
 by one, so nobody can search for the version they like.
@@ -59,12 +59,18 @@ def _text(raw: bytes) -> bytes:
 
 
 def unit_of(
-    header: bytes | None, cookie: bytes | None, request_id: str, signer: CookieSigner
+    header: bytes | None,
+    cookie: bytes | None,
+    key_id: str | None,
+    request_id: str,
+    signer: CookieSigner,
 ) -> Unit:
-    """The unit of one request from its unit header, its Cookie header and its request id."""
+    """The unit of one request from its unit header, its Cookie header, its key and its id."""
     if header:
         return Unit(header, sticky=True)
     known = signer.unit_in(cookie)
     if known is not None:
         return Unit(known, sticky=True)
+    if key_id is not None:
+        return Unit(key_id.encode(), sticky=True)
     return Unit(request_id.encode(), sticky=False)

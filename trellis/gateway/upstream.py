@@ -9,6 +9,7 @@ import asyncio
 import random
 import select
 from typing import Any
+from weakref import WeakSet
 
 import aiohttp
 from multidict import CIMultiDict
@@ -30,14 +31,24 @@ class _FreshConnector(aiohttp.TCPConnector):
 
     A killed predictor's connections stay in the pool until the loop reads their end. Nothing
     may have arrived on an unused connection, so one that can be read is dead: looking (one
-    ``poll``) spares the request that would have been written into it.
+    ``poll``) spares the request that would have been written into it. A connection that was never
+    used is handed out as it is: a peer that closes each one at once fails the request, and is not
+    connected to for ever.
     """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._handed_out: WeakSet[object] = WeakSet()
 
     async def connect(
         self, req: Any, traces: list[Any], timeout: aiohttp.ClientTimeout
     ) -> aiohttp.connector.Connection:
         while True:
             connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
+            if protocol not in self._handed_out:
+                self._handed_out.add(protocol)
+                return connection
             if not _readable(connection.transport):
                 return connection
             connection.close()
@@ -81,19 +92,24 @@ class Upstream:
         path: str,
         headers: CIMultiDict[str],
         body: bytes | Body | None = None,
+        wait: float | None = None,
     ) -> aiohttp.ClientResponse:
         """Send one request; returns the response with its headers read and its body not yet.
 
         Parameters: ``path``, percent-encoded and with its query; ``headers``, the caller's
-        choice whole (Host is added where the arm has one of its own). The caller closes the
+        choice whole (Host is added where the arm has one of its own); ``wait``, seconds for a
+        connection where less than ``connect_wait`` is wanted. The caller closes the
         response and sets the deadline around the call. Raises ``UpstreamDown`` where nothing
         was sent, ``UpstreamBroke`` where something was; the body's own ``failure`` goes first.
         """
         if arm.host is not None:
             headers["host"] = arm.host
+        elif "host" in headers:
+            del headers["host"]  # of the arm that took no connection before this one
         url = URL(arm.url + path, encoded=True)
         loop = asyncio.get_running_loop()
-        give_up = loop.time() + self._connect_wait
+        wait = self._connect_wait if wait is None else min(wait, self._connect_wait)
+        give_up = loop.time() + wait
         pause = CONNECT_PAUSE[0]
         while True:
             data = body.stream() if isinstance(body, Body) else body
@@ -105,7 +121,7 @@ class Upstream:
                 left = give_up - loop.time()
                 if left <= 0:
                     raise UpstreamDown(
-                        f"the model's predictor took no connection for {self._connect_wait:g} s; nothing was sent"
+                        f"the model's predictor took no connection for {wait:g} s; nothing was sent"
                     ) from None
                 await asyncio.sleep(min(left, pause * random.uniform(0.5, 1)))
                 pause = min(2 * pause, CONNECT_PAUSE[1])

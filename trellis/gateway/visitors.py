@@ -22,14 +22,16 @@ class Visitor(NamedTuple):
 
 
 class Visitors:
-    """Tells visitors apart by unit header, else by cookie."""
+    """Tells visitors apart by unit header, else by cookie, else by key."""
 
     def __init__(self, signer: CookieSigner) -> None:
         self._signer = signer
 
-    def of(self, request: Request, incoming: Incoming) -> Visitor:
+    def of(self, request: Request, incoming: Incoming, key_id: str | None = None) -> Visitor:
         """The visitor behind a request; a new one is assigned by the cookie they are about to get."""
-        unit = unit_of(incoming.unit, incoming.cookie, incoming.trace.request_id, self._signer)
+        unit = unit_of(
+            incoming.unit, incoming.cookie, key_id, incoming.trace.request_id, self._signer
+        )
         if unit.sticky:
             return Visitor(unit, None)
         value = self._signer.new_value()

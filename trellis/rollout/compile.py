@@ -6,7 +6,8 @@ length moved, so a returning unit meets the same revision for as long as weights
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from hashlib import blake2b
+from typing import Literal, NamedTuple
 
 from trellis.contracts.intervals import Intervals, reweight
 from trellis.contracts.routing_table import Arm, ModelRoute, RoutingTable
@@ -27,10 +28,26 @@ class WeightedRevision:
     host: str | None = None
 
 
+class Trial(NamedTuple):
+    """The experiment that a model takes part in."""
+
+    name: str
+    strategy: Literal["hash", "random", "weighted"]
+    attribution_window: float  # seconds
+
+    @property
+    def salt(self) -> str:
+        """Another one than the model's own, so that no experiment inherits another's groups."""
+        return blake2b(self.name.encode(), digest_size=16, person=b"experiment").hexdigest()
+
+
 def compile_route(
-    salt: str, revisions: Sequence[WeightedRevision], previous: ModelRoute | None
+    salt: str,
+    revisions: Sequence[WeightedRevision],
+    previous: ModelRoute | None,
+    trial: Trial | None = None,
 ) -> ModelRoute:
-    """The route of one model.
+    """The route of one model; with a ``trial``, its exposures are recorded.
 
     ``previous`` is the model's route so far, with any revisions; where its salt differs its
     intervals mean nothing and are not kept. Raises ``ValueError`` where weights are negative
@@ -57,7 +74,16 @@ def compile_route(
         )
         for revision in revisions
     )
-    return ModelRoute(salt=salt, arms=arms)
+    if trial is None:
+        return ModelRoute(salt=salt, arms=arms)
+    return ModelRoute(
+        salt=salt,
+        strategy=trial.strategy,
+        experiment=trial.name,
+        record=True,
+        attribution_window=trial.attribution_window,
+        arms=arms,
+    )
 
 
 def compile_table(
@@ -65,18 +91,24 @@ def compile_table(
     default_model: str | None,
     previous: RoutingTable | None,
     remembered: Mapping[str, ModelRoute] | None = None,
+    trials: Mapping[str, Trial] | None = None,
 ) -> RoutingTable:
     """The next table: its version is one higher where anything differs from ``previous``, which
     is returned itself where nothing does.
 
-    ``models`` maps the name that clients ask for to its revisions; the name is the salt.
-    ``remembered`` are routes of models that ``previous`` lacks and that may come back.
-    ``default_model`` is dropped where the table does not have it (yet).
+    ``models`` maps the name that clients ask for to its revisions; the name is the salt, unless one
+    of ``trials``, by model, brings its own. ``remembered`` are earlier routes by salt: a model or an experiment
+    that comes back finds each unit where it was. ``default_model`` is dropped where the table does
+    not have it (yet).
     """
-    before = {**(remembered or {}), **(previous.models if previous else {})}
-    routes = {
-        name: compile_route(name, revisions, before.get(name)) for name, revisions in models.items()
-    }
+    before = dict(remembered or {})
+    if previous is not None:
+        before.update((route.salt, route) for route in previous.models.values())
+    routes = {}
+    for name, revisions in models.items():
+        trial = (trials or {}).get(name)
+        salt = trial.salt if trial else name
+        routes[name] = compile_route(salt, revisions, before.get(salt), trial)
     default = default_model if default_model in routes else None
     if previous is not None and (previous.models, previous.default_model) == (routes, default):
         return previous

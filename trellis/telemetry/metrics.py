@@ -129,6 +129,85 @@ class GatewayMetrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        self.access_refused = Counter(
+            "trellis_access_refused_total",
+            "Requests refused for their key or limit, by reason",
+            ("reason",),
+            registry=registry,
+        )
+        self.limits_unchecked = Counter(
+            "trellis_limits_unchecked_total",
+            "Requests let pass without a limit, since its Redis was away",
+            registry=registry,
+        )
+        self.cache_hits = Counter(
+            "trellis_cache_hits_total",
+            "Requests answered with an answer that another request's computation gave",
+            WHO,
+            registry=registry,
+        )
+        self.cache_misses = Counter(
+            "trellis_cache_misses_total",
+            "Requests that the cache was asked for and that were computed",
+            WHO,
+            registry=registry,
+        )
+        self.circuit_open = Gauge(
+            "trellis_circuit_open",
+            "1 while this helper is slow or gone and is not asked",
+            ("circuit",),
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self.exposures = Counter(
+            "trellis_exposures_total",
+            "Answered requests of recorded models, by the arm that the unit was assigned to",
+            ("experiment", "arm"),
+            registry=registry,
+        )
+        self.outcomes = Counter(
+            "trellis_outcomes_total",
+            "Feedback by kind and by what became of it: recorded, repeated, conflict, unknown",
+            ("kind", "result"),
+            registry=registry,
+        )
+        self.events_dropped = Counter(
+            "trellis_events_dropped_total",
+            "Exposures that were not stored (no_redis, buffer, unwritable, dropped, ended) or can get no feedback (unjoined)",
+            ("reason",),
+            registry=registry,
+        )
+        self.ejected = Gauge(
+            "trellis_ejected_arms",
+            "1 while an arm that failed again and again is left alone or on trial",
+            WHO,
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self.ejections = Counter(
+            "trellis_ejections_total",
+            "Times that an arm was left alone after failures in a row",
+            WHO,
+            registry=registry,
+        )
+        self.fallbacks = Counter(
+            "trellis_fallbacks_total",
+            "Requests of this arm's units that another arm answered, since this one was down",
+            WHO,
+            registry=registry,
+        )
+        self.job_waiters = Gauge(
+            "trellis_job_waiters",
+            "Callers that wait for a job's end",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.callbacks = Counter(
+            "trellis_callbacks_total",
+            "Attempts to call back, by outcome: delivered, failed (tried again), gone, given_up, expired",
+            ("outcome",),
+            registry=registry,
+        )
         self.table_version = Gauge(
             "trellis_routing_table_version",
             "Version of the routing table in use",
@@ -138,5 +217,39 @@ class GatewayMetrics:
         self.table_refused = Counter(
             "trellis_routing_table_refused_total",
             "Routing tables that could not be read and were not put in use",
+            registry=registry,
+        )
+        self.jobs = Counter(
+            "trellis_jobs_total",
+            "Jobs accepted, started, retried and ended, by what became of them",
+            ("state",),
+            registry=registry,
+        )
+        self.jobs_backlog = Gauge(
+            "trellis_jobs_backlog",
+            "Jobs of the whole store by where they are: queued, delayed, pending, dead",
+            ("state",),
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self.jobs_wait = Histogram(
+            "trellis_job_wait_seconds",
+            "From a job's acceptance, or its last attempt's due time, to its start",
+            buckets=DURATION_BUCKETS,
+            registry=registry,
+        )
+        self.jobs_fenced = Counter(
+            "trellis_jobs_fenced_total",
+            "Answers that were not stored, for the job had gone to another worker, was cancelled or lost",
+            registry=registry,
+        )
+        self.jobs_reclaimed = Counter(
+            "trellis_jobs_reclaimed_total",
+            "Jobs taken from a worker that gave no sign of life for a whole lease",
+            registry=registry,
+        )
+        self.jobs_store_lost = Counter(
+            "trellis_jobs_store_lost_total",
+            "Times that this process found the jobs' Redis emptied",
             registry=registry,
         )

@@ -33,10 +33,10 @@ def child_traceparent(given: str | None) -> str:
 
     Source: W3C Trace Context, level 1, section 3.2; a malformed header starts a new trace (4.2).
     """
-    span = os.urandom(8).hex()
+    span = _UNIQUE.randbytes(8).hex()
     if given is not None and (match := _TRACEPARENT.fullmatch(given)):
         return f"00-{match[1]}-{span}-{match[3]}"
-    return f"00-{os.urandom(16).hex()}-{span}-00"
+    return f"00-{_UNIQUE.randbytes(16).hex()}-{span}-00"
 
 
 def trace(request_id: str | None, traceparent: str | None) -> Trace:

@@ -1,9 +1,13 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.integration.gateway.controller import ControllerProcess
+from tests.integration.gateway.controller_server import TOKEN
 from tests.integration.gateway.processes import FakeUpstream, Gateway, table_of
+from tests.integration.redis_server import RedisServer
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +29,46 @@ def upstreams(folder: Path) -> Iterator[tuple[FakeUpstream, FakeUpstream]]:
 @pytest.fixture(scope="module")
 def gateway(folder: Path, upstreams: tuple[FakeUpstream, FakeUpstream]) -> Iterator[Gateway]:
     """80 % of units to v1 and 20 % to v2, and models of each kind on v1."""
-    one, two = upstreams
+    running = Gateway(folder, _kinds(*upstreams), **_SETTINGS)
+    running.up()
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def whole_gateway(
+    upstreams: tuple[FakeUpstream, FakeUpstream],
+    redis_server: RedisServer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Gateway]:
+    """As ``gateway``, with a durable Redis and a controller, so that every route is there."""
+    folder = tmp_path_factory.mktemp("whole-gateway")
+    controller = ControllerProcess(folder)
+    controller.up()
+    running = Gateway(
+        folder,
+        _kinds(*upstreams),
+        redis_url=redis_server.url,
+        redis_prefix="whole",
+        controller_url=controller.url,
+        controller_token=TOKEN,
+        **_SETTINGS,
+    )
+    running.up()
+    yield running
+    assert running.stop() == 0
+    controller.stop()
+
+
+_SETTINGS: dict[str, Any] = {
+    "default_model": "sentiment",
+    "max_body_bytes": 1_000_000,
+    "request_timeout": 3,
+    "connect_wait": 1,
+}
+
+
+def _kinds(one: FakeUpstream, two: FakeUpstream) -> dict[str, Any]:
     everybody = [[0, 1]]
     kinds = {
         name: [one.arm(model=name, intervals=everybody)]
@@ -36,15 +79,4 @@ def gateway(folder: Path, upstreams: tuple[FakeUpstream, FakeUpstream]) -> Itera
         two.arm(model="sentiment", intervals=[[0.8, 1]], role="canary"),
     ]
     renamed = [two.arm(model="sentiment", intervals=everybody, host="prev-tagged.example:80")]
-    table = table_of({**kinds, "split": split, "renamed": renamed})
-    running = Gateway(
-        folder,
-        table,
-        default_model="sentiment",
-        max_body_bytes=1_000_000,
-        request_timeout=3,
-        connect_wait=1,
-    )
-    running.up()
-    yield running
-    assert running.stop() == 0
+    return table_of({**kinds, "split": split, "renamed": renamed})

@@ -15,11 +15,13 @@ def main(address: str, model: str, version: str) -> None:
     client = tritonclient.grpc.InferenceServerClient(address)
     tensor = tritonclient.grpc.InferInput("numbers", [3], "FP32")
     tensor.set_data_from_numpy(np.array([1, -2, 3.5], dtype=np.float32))
+    answer = client.infer(model, [tensor], version)
     learned = {
         "server_ready": client.is_server_ready(),
         "model_ready": client.is_model_ready(model, version),
         "input": client.get_model_metadata(model, version).inputs[0].name,
-        "squares": client.infer(model, [tensor], version).as_numpy("squares").tolist(),
+        "squares": answer.as_numpy("squares").tolist(),
+        "version": answer.get_response().model_version,
     }
     client.close()
     sys.stdout.write(json.dumps(learned))

@@ -11,7 +11,9 @@ from prometheus_client import CollectorRegistry
 from trellis.contracts.routing_table import Arm
 from trellis.gateway import catalogue
 from trellis.gateway.catalogue import Catalogue
+from trellis.gateway.ejection import Rules
 from trellis.gateway.errors import UpstreamBroke
+from trellis.gateway.healths import Healths
 from trellis.gateway.metering import Meters
 from trellis.gateway.router import Target
 from trellis.gateway.upstream import Upstream, new_session
@@ -58,11 +60,13 @@ async def _described() -> str:
         version="v1",
         revision="r",
     )
-    meter = Meters(GatewayMetrics(CollectorRegistry())).of("m", "v1", "r")
+    metrics = GatewayMetrics(CollectorRegistry())
+    meter = Meters(metrics).of("m", "v1", "r")
+    health = Healths(metrics, Rules(0, 1.0)).of("m", arm)
     async with server:
         try:
             async with new_session() as session:
-                target = Target("m", arm, meter)
+                target = Target("m", arm, meter, health)
                 return (await Catalogue(Upstream(session, 1)).describe(target, 5)).note
         finally:
             await asyncio.wait_for(ended.wait(), 5)

@@ -13,11 +13,15 @@ from prometheus_client import CollectorRegistry
 
 from tests.integration.gateway.processes import free_port, table_of
 from trellis.gateway import routing_table
+from trellis.gateway.ejection import Rules
+from trellis.gateway.healths import Healths
 from trellis.gateway.metering import Meters
 from trellis.gateway.routing_table import TableHolder, follow
 from trellis.telemetry.metrics import GatewayMetrics
 
 ARM = {"url": "http://a:1", "model": "m", "version": "v1", "revision": "r", "intervals": [[0, 1]]}
+
+TOKEN = "a-token-of-the-tests"
 
 
 class TableServer:
@@ -69,7 +73,7 @@ class Following:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         metrics = GatewayMetrics(self.registry)
-        self.holder = TableHolder(metrics, Meters(metrics))
+        self.holder = TableHolder(metrics, Meters(metrics), Healths(metrics, Rules(5, 5.0)))
         self.server = TableServer()
 
     @property
@@ -87,7 +91,9 @@ async def following(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Following]
     monkeypatch.setattr(routing_table, "BACKOFF_SECONDS", (0.02, 0.1))
     follower = Following()
     async with aiohttp.ClientSession() as session:
-        task = asyncio.create_task(follow(follower.server.url, None, session, follower.holder))
+        task = asyncio.create_task(
+            follow(follower.server.url, TOKEN, None, session, follower.holder)
+        )
         yield follower
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -109,6 +115,9 @@ async def test_a_change_arrives_by_the_long_poll(following: Following) -> None:
     assert len(following.server.asked) <= 4
     assert "prefer" not in following.server.asked[0]
     assert following.server.asked[1]["prefer"] == "wait=25"
+    # The table's server is the controller, which wants to know who asks.
+    shown = [headers["authorization"] for headers in following.server.asked]
+    assert set(shown) == {f"Bearer {TOKEN}"}
 
 
 async def test_a_server_that_is_not_there_yet_is_waited_for(following: Following) -> None:

@@ -3,11 +3,22 @@
 import json
 import socket
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from tests.integration.gateway.processes import Answer, Gateway, ask, get, post_json
+from tests.integration.gateway.processes import (
+    Answer,
+    FakeUpstream,
+    Gateway,
+    ask,
+    get,
+    post_json,
+    table_of,
+)
 
 
 def document(answer: Answer) -> Any:
@@ -222,3 +233,69 @@ def test_the_page_of_an_unknown_model_says_so(gateway: Gateway) -> None:
     assert status == 404
     assert b"Unknown model" in page
     assert b"<script>" not in page
+
+
+@pytest.fixture
+def own_gateway(tmp_path: Path, upstreams: tuple[FakeUpstream, FakeUpstream]) -> Iterator[Gateway]:
+    """One that holds 100,000 bytes of bodies; the model ``endless`` never stops answering."""
+    everybody = [[0, 1]]
+    models = {
+        name: [upstreams[0].arm(model=name, intervals=everybody)]
+        for name in ("sentiment", "endless")
+    }
+    running = Gateway(tmp_path, table_of(models), max_inflight_bytes=100_000)
+    running.up()
+    yield running
+    assert running.stop() == 0
+
+
+def test_an_answer_without_end_is_a_broken_one(own_gateway: Gateway) -> None:
+    status, _, body = post_json(f"{own_gateway.url}/predict/endless", {"text": "hi"})
+    assert status == 502
+    assert json.loads(body)["error"]
+    memory = psutil.Process(own_gateway.pid).memory_info().rss
+    assert memory < 400 * 2**20
+
+
+def test_bodies_beyond_the_budget_are_refused_and_those_that_ended_count_no_more(
+    own_gateway: Gateway,
+) -> None:
+    url = f"{own_gateway.url}/predict/sentiment"
+    held = 60_000
+    head = f"POST /predict/sentiment HTTP/1.1\r\nhost: x\r\ncontent-length: {held + 1}\r\n\r\n"
+    fits = {"text": "a" * held}
+    for _ in range(3):
+        assert post_json(url, fits)[0] == 200
+    with socket.create_connection(("127.0.0.1", own_gateway.http_port), timeout=20) as slow:
+        slow.sendall(head.encode() + b" " * held)
+        until = time.monotonic() + 20
+        while (answer := post_json(url, fits))[0] == 200:
+            assert time.monotonic() < until
+        assert (answer[0], answer[1]["retry-after"]) == (503, "1")
+        assert "limit of 100000 bytes" in json.loads(answer[2])["error"]
+        # What is streamed is not held.
+        streamed = f"{own_gateway.url}/v2/models/sentiment/infer"
+        assert ask("POST", streamed, b"b" * held, {"x-do": "echo"})[0] == 200
+    until = time.monotonic() + 20
+    while post_json(url, fits)[0] != 200:
+        assert time.monotonic() < until
+
+
+def test_a_table_that_changes_while_a_body_comes_chooses_the_arm(
+    own_gateway: Gateway, upstreams: tuple[FakeUpstream, FakeUpstream]
+) -> None:
+    body = b'{"text": "hi"}'
+    head = f"POST /predict/sentiment HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n"
+    arms = [upstreams[1].arm(model="sentiment", intervals=[[0, 1]])]
+    with socket.create_connection(("127.0.0.1", own_gateway.http_port), timeout=20) as slow:
+        slow.sendall(head.encode() + body[:5])
+        time.sleep(0.5)  # the request is inside; nothing tells a test so
+        own_gateway.write_table(table_of({"sentiment": arms}, version=2))
+        until = time.monotonic() + 20
+        while own_gateway.metric("trellis_routing_table_version") != 2:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        slow.sendall(body[5:])
+        assert slow.recv(65_536).startswith(b"HTTP/1.1 200 ")
+    assert own_gateway.metric("trellis_requests_total", version="v1") == 0
+    assert own_gateway.metric("trellis_requests_total", version="v2", code="200") == 1

@@ -335,7 +335,9 @@ def test_the_quiet_routes(gateway: Gateway) -> None:
     assert document("/v2")["name"] == "trellis-gateway"
     names = ["asleep", "leaf", "renamed", "rows", "sentiment", "split", "squares"]
     assert document("/v1/models") == document("/v2/models") == {"models": names}
-    models = {model["name"]: model for model in document("/models")["models"]}
-    assert models["leaf"] == {"name": "leaf", "input": "image", "default": False}
-    assert models["sentiment"] == {"name": "sentiment", "input": "text", "default": True}
-    assert models["rows"]["input"] == "features"
+    models = {
+        model["name"]: (model["input"], model["default"]) for model in document("/models")["models"]
+    }
+    assert models["leaf"] == ("image", False)
+    assert models["sentiment"] == ("text", True)
+    assert models["rows"] == ("features", False)

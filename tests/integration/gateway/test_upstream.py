@@ -1,5 +1,6 @@
 """What the HTTP client does with connections that die, over real sockets."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -18,10 +19,14 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
 class OneAnswerServer:
-    """Answers the first request of each connection and closes it; ``silent`` closes unanswered."""
+    """Answers the first request of each connection and closes it.
+
+    ``silent`` closes unanswered, ``deaf`` without even reading.
+    """
 
     def __init__(self) -> None:
         self.silent = False
+        self.deaf = False
         self.requests: list[bytes] = []
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
@@ -35,8 +40,8 @@ class OneAnswerServer:
             except OSError:
                 return
             with connection:
-                self.requests.append(connection.recv(65_536))
-                if not self.silent:
+                self.requests.append(b"" if self.deaf else connection.recv(65_536))
+                if not self.silent and not self.deaf:
                     connection.sendall(ANSWER)
 
     def close(self) -> None:
@@ -92,3 +97,14 @@ async def test_a_refused_connection_is_tried_until_the_wait_is_over(upstream: Up
     with pytest.raises(UpstreamDown, match=r"took no connection for 0.3 s; nothing was sent"):
         await post(upstream, free_port())
     assert time.monotonic() - started >= 0.3
+
+
+async def test_a_peer_that_accepts_and_closes_is_broken_and_not_connected_to_again(
+    upstream: Upstream, server: OneAnswerServer
+) -> None:
+    server.deaf = True
+    async with asyncio.timeout(20):
+        for _ in range(20):
+            with pytest.raises(UpstreamBroke):
+                await post(upstream, server.port)
+    assert server.requests == [b""] * 20

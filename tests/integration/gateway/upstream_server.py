@@ -5,7 +5,7 @@
 64 KiB), ``think:SECONDS`` (a late answer over gRPC). Without it the answer tells name, method,
 path, headers and the body's size.
 
-The model ``asleep`` answers nothing until its caller has gone.
+The model ``asleep`` answers nothing until its caller has gone; ``endless`` answers without end.
 
 Over gRPC, ``ModelInfer`` answers with the request's own bytes and the metadata that came.
 """
@@ -22,6 +22,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 PIECE = b"0123456789abcdef" * 4096
+#: More than anybody reads.
+ENDLESS = "stream:1000000"
 
 METADATA: dict[str, Any] = {
     "sentiment": {
@@ -34,6 +36,13 @@ METADATA: dict[str, Any] = {
     "squares": {
         "name": "squares",
         "inputs": [{"name": "numbers", "datatype": "FP32", "shape": [-1]}],
+        "labels": [],
+        "data": None,
+        "description": "",
+    },
+    "endless": {
+        "name": "endless",
+        "inputs": [{"name": "text", "datatype": "BYTES", "shape": [-1], "content": "text"}],
         "labels": [],
         "data": None,
         "description": "",
@@ -66,7 +75,8 @@ class Upstream:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
-        do, _, argument = headers.get("x-do", "").partition(":")
+        wanted = ENDLESS if scope["path"] == "/v2/models/endless/infer" else headers.get("x-do", "")
+        do, _, argument = wanted.partition(":")
         if do == "break":
             await self._close(scope)
             return
@@ -120,10 +130,12 @@ class Upstream:
         if status != 200:
             return {"error": f"upstream says {status}"}
         if path.startswith("/v2/models/") and path.count("/") == 3:
-            return METADATA[path.rpartition("/")[2]]
+            held_out = {"fingerprint": f"fingerprint of {self.name}", "metrics": {"accuracy": 0.9}}
+            return METADATA[path.rpartition("/")[2]] | held_out
         if path.endswith("/examples"):
             return {"examples": [{"title": "", "inputs": [{"name": "text", "data": ["so glad"]}]}]}
-        if path.endswith("/infer") and not headers.get("x-do") and b"inputs" in body:
+        do = headers.get("x-do", "").partition(":")[0]
+        if path.endswith("/infer") and do in {"", "slow"} and b"inputs" in body:
             return self._inferred(path.split("/")[3])
         return {
             "name": self.name,

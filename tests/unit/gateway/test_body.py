@@ -1,11 +1,13 @@
 import asyncio
+import time
 from typing import Any
 
 import pytest
 
 from trellis.gateway import body as body_module
 from trellis.gateway.body import Body, ClientGone
-from trellis.gateway.errors import BadRequest, TooLarge
+from trellis.gateway.errors import BadRequest, Overloaded, TooLarge
+from trellis.gateway.gate import Gate
 
 
 def receiving(*messages: Any) -> Any:
@@ -103,3 +105,43 @@ async def test_a_refused_body_that_never_ends_is_read_for_a_moment(
 
     async with asyncio.timeout(5):
         await Body(receive, 10).discard()
+
+
+async def test_a_body_that_was_read_is_whole_and_read_alike_again() -> None:
+    body = await begun(receiving(piece(b"12345", more=True), piece(b"67")))
+    assert body.whole is None
+    assert [await body.read(), await body.read(), body.whole] == [b"1234567"] * 3
+    assert [part async for part in body.stream()] == [b"1234567"]
+
+
+async def test_when_the_last_piece_came_is_known() -> None:
+    body = await begun(receiving(piece(b"a", more=True), piece(b"b")))
+    assert body.arrived_at == float("inf")
+    before = time.monotonic()
+    await body.read()
+    assert before <= body.arrived_at <= time.monotonic()
+
+
+@pytest.mark.parametrize("pieces", [(b"abcd",), (b"ab", b"cd")], ids=["one", "two"])
+async def test_what_is_read_whole_is_counted_once_until_the_end(pieces: tuple[bytes, ...]) -> None:
+    gate = Gate(1, 10)
+    messages = [piece(part, more=part is not pieces[-1]) for part in pieces]
+    body = Body(receiving(*messages), 10, gate)
+    await body.begin(None)
+    assert gate.held_bytes == 0, "what is streamed is not held"
+    for _ in range(2):
+        assert await body.read() == b"abcd"
+        assert gate.held_bytes == 4
+    for _ in range(2):
+        body.let_go()
+        assert gate.held_bytes == 0
+
+
+async def test_a_body_that_finds_no_room_holds_nothing_after_it() -> None:
+    gate = Gate(1, 3)
+    body = Body(receiving(piece(b"ab", more=True), piece(b"cd")), 10, gate)
+    await body.begin(None)
+    with pytest.raises(Overloaded):
+        await body.read()
+    body.let_go()
+    assert gate.held_bytes == 0

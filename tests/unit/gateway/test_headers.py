@@ -1,3 +1,5 @@
+import pytest
+
 from trellis.gateway.headers import read_headers, returned_headers
 
 REQUEST_ID = "abc"
@@ -25,7 +27,6 @@ def test_what_is_forwarded() -> None:
     forwarded = [(name.lower(), value) for name, value in incoming.forward.items()]
     assert forwarded[:-2] == [
         ("content-type", "image/png"),
-        ("authorization", "Bearer t"),
         ("accept", "a"),
         ("accept", "b"),
     ]
@@ -35,6 +36,7 @@ def test_what_is_forwarded() -> None:
     assert child.split("-")[1] == TRACEPARENT.split("-")[1]
     assert child.split("-")[2] != TRACEPARENT.split("-")[2]
     assert incoming.cookie == b"trellis_unit=x"
+    assert incoming.credentials == b"Bearer t"
 
 
 def test_what_is_read() -> None:
@@ -72,3 +74,52 @@ def test_the_version_is_told_only_to_who_asked() -> None:
     assert returned_headers(RAW, "ours", keep_version=False) == plain
     told = returned_headers(RAW, "ours", keep_version=True)
     assert set(told) - set(plain) == {(b"x-model-version", b"v2"), (b"x-model-revision", b"r2")}
+
+
+@pytest.mark.parametrize(
+    ("headers", "shown"),
+    [
+        ([(b"authorization", b"Bearer a")], b"Bearer a"),
+        ([(b"x-api-key", b"k")], b"k"),
+        ([(b"authorization", b"Basic for-a-proxy"), (b"x-api-key", b"k")], b"k"),
+        ([], None),
+    ],
+)
+def test_credentials_are_read_and_stay_here(
+    headers: list[tuple[bytes, bytes]], shown: bytes | None
+) -> None:
+    incoming = read_headers(headers, b"x-unit-id")
+    assert incoming.credentials == shown
+    assert not {"authorization", "x-api-key"} & {name.lower() for name in incoming.forward}
+
+
+@pytest.mark.parametrize(
+    ("value", "no_cache"),
+    [
+        (b"no-cache", True),
+        (b"max-age=0, No-Store", True),
+        (b"max-age=60", False),
+        (None, False),
+    ],
+)
+def test_who_wants_no_cache(value: bytes | None, *, no_cache: bool) -> None:
+    headers = [] if value is None else [(b"cache-control", value)]
+    assert read_headers(headers, b"x-unit-id").no_cache is no_cache
+
+
+def test_a_list_in_several_lines_is_read_whole() -> None:
+    incoming = read_headers(
+        [
+            (b"cache-control", b"no-store"),
+            (b"cache-control", b"max-age=1"),
+            (b"connection", b"x-hop"),
+            (b"connection", b"keep-alive"),
+            (b"x-hop", b"1"),
+            (b"x-model-version", b"v1"),
+            (b"x-model-version", b"v2"),
+        ],
+        b"x-unit-id",
+    )
+    assert incoming.no_cache
+    assert "x-hop" not in incoming.forward
+    assert incoming.version == "v2"

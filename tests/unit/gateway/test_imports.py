@@ -12,7 +12,9 @@ FORBIDDEN = (
     "onnxruntime",
     "PIL",
     "kubernetes",
-    "redis",
+    "jwt",
+    "psutil",
+    "pygal",
 )
 
 

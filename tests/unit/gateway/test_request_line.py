@@ -2,7 +2,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from trellis.contracts.routing_table import Arm
+from trellis.gateway.ejection import Rules
 from trellis.gateway.errors import NotFound
+from trellis.gateway.healths import Healths
 from trellis.gateway.metering import ArmMeter
 from trellis.gateway.request_line import forwarded_path, read_request_line
 from trellis.gateway.router import Target
@@ -64,9 +66,29 @@ def test_the_models_name_is_rewritten_where_the_arm_has_another(
 ) -> None:
     asked = read_request_line(path.encode(), query.encode())
     arm = Arm(url="http://x", model="tomato-v2", version="v2", revision="r")
-    meter = ArmMeter(GatewayMetrics(CollectorRegistry()), "tomato", "v2", "r")
-    target = Target("tomato", arm, meter)
+    metrics = GatewayMetrics(CollectorRegistry())
+    meter = ArmMeter(metrics, "tomato", "v2", "r")
+    target = Target("tomato", arm, meter, Healths(metrics, Rules(0, 1.0)).of("tomato", arm))
     assert forwarded_path(asked, target, path.encode(), query.encode()) == forwarded
     same = target._replace(arm=arm.model_copy(update={"model": "tomato"}))
     as_it_came = path + ("?" + query if query else "")
     assert forwarded_path(asked, same, path.encode(), query.encode()) == as_it_came
+
+
+@pytest.mark.parametrize(
+    ("path", "protocol"),
+    [
+        ("/v2/models/m/infer", "v2"),
+        ("/v2/models/m/versions/v2/infer", "v2"),
+        ("/v1/models/m:predict", "v1"),
+        ("/v1/models/m/versions/v2:predict", "v1"),
+        ("/v2/models/m", None),
+        ("/v2/models/m/ready", None),
+        ("/v2/models/m/inferx", None),
+        ("/v1/models/m/infer", None),
+        ("/v2/models/m:predict", None),
+        ("/v1/models/m:explain", None),
+    ],
+)
+def test_what_asks_for_a_prediction(path: str, protocol: str | None) -> None:
+    assert read_request_line(path.encode(), b"").inference == protocol

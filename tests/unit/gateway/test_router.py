@@ -4,9 +4,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from trellis.contracts.routing_table import RoutingTable
+from trellis.gateway.ejection import Rules
 from trellis.gateway.errors import NotFound
+from trellis.gateway.healths import Healths
 from trellis.gateway.metering import Meters
-from trellis.gateway.router import Router
+from trellis.gateway.router import Route, Router
 from trellis.gateway.units import Unit
 from trellis.telemetry.metrics import GatewayMetrics
 
@@ -35,7 +37,8 @@ def router_of(
             },
         }
     )
-    return Router(table, Meters(GatewayMetrics(CollectorRegistry())), default)
+    metrics = GatewayMetrics(CollectorRegistry())
+    return Router(table, Meters(metrics), Healths(metrics, Rules(2, 5.0)), default)
 
 
 TWO = [("v1", "r1", [[0.0, 0.8]]), ("v2", "r2", [[0.8, 1.0]])]
@@ -111,3 +114,65 @@ def test_the_stable_arm_speaks_for_the_model() -> None:
 )
 def test_the_default_model(setting: str | None, expected: str) -> None:
     assert router_of(TWO, setting).default_model == expected
+
+
+def route_of(*arms: tuple[str, float]) -> Route:
+    """Arms r0, r1, ... of role and weight."""
+    line, begin = [], 0.0
+    for place, (role, weight) in enumerate(arms):
+        end = 1.0 if place == len(arms) - 1 else begin + weight
+        line.append(
+            {
+                "url": "http://x:1",
+                "model": "m",
+                "version": f"v{place}",
+                "revision": f"r{place}",
+                "role": role,
+                "intervals": [[begin, end]] if weight else [],
+            }
+        )
+        begin = end
+    metrics = GatewayMetrics(CollectorRegistry())
+    table = RoutingTable.model_validate(
+        {"version": 1, "models": {"m": {"salt": "s", "arms": line}}}
+    )
+    return Router(table, Meters(metrics), Healths(metrics, Rules(1, 5.0))).route("m")
+
+
+def eject(route: Route, place: int) -> None:
+    health = route.targets[place].health
+    health.failed(health.era, 0.0)
+
+
+def in_place_of(route: Route, place: int) -> str | None:
+    other = route.in_place_of(route.targets[place])
+    return other.arm.revision if other else None
+
+
+def test_stable_answers_for_every_other_and_nobody_for_stable() -> None:
+    route = route_of(("canary", 0.6), ("stable", 0.1), ("arm", 0.3))
+    assert [in_place_of(route, place) for place in range(3)] == ["r1", None, "r1"]
+    eject(route, 1)
+    assert [in_place_of(route, place) for place in range(3)] == [None, None, None]
+
+
+def test_in_an_experiment_without_a_stable_arm_the_largest_that_is_well_answers() -> None:
+    route = route_of(("arm", 0.2), ("arm", 0.5), ("arm", 0.3))
+    assert [in_place_of(route, place) for place in range(3)] == ["r1", "r2", "r1"]
+    eject(route, 1)
+    assert [in_place_of(route, place) for place in range(3)] == ["r2", "r2", "r0"]
+    eject(route, 2)
+    assert [in_place_of(route, place) for place in range(3)] == [None, "r0", "r0"]
+
+
+def test_a_single_arm_has_nobody_to_answer_for_it() -> None:
+    assert in_place_of(route_of(("stable", 1.0)), 0) is None
+    assert in_place_of(route_of(("arm", 1.0)), 0) is None
+
+
+def test_a_units_hash_is_where_it_stands() -> None:
+    route = route_of(("arm", 0.5), ("arm", 0.5))
+    for unit in units(50):
+        digits = route.unit_hash(unit)
+        assert len(digits) == 16
+        assert (int(digits, 16) / 2**64 < 0.5) == (route.assigned(unit).arm.revision == "r0")

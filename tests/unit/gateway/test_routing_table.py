@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from trellis.gateway.ejection import Rules
 from trellis.gateway.errors import NotReady
+from trellis.gateway.healths import Healths
 from trellis.gateway.metering import Meters
 from trellis.gateway.routing_table import TableHolder, follow_file
 from trellis.telemetry.metrics import GatewayMetrics
@@ -30,7 +32,7 @@ class Holding:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         metrics = GatewayMetrics(self.registry)
-        self.holder = TableHolder(metrics, Meters(metrics))
+        self.holder = TableHolder(metrics, Meters(metrics), Healths(metrics, Rules(5, 5.0)))
 
     @property
     def refused(self) -> float | None:
@@ -109,3 +111,19 @@ async def test_a_file_is_read_when_it_appears_and_again_when_it_changes(tmp_path
         assert holding.holder.router.table_version == 1
         path.write_bytes(document(2))
         await until(lambda: holding.holder.router.table_version == 2)
+
+
+def test_a_table_without_an_arm_that_is_out_takes_it_from_the_page() -> None:
+    holding = Holding()
+    holding.holder.offer(document(1), "test")
+    health = holding.holder.router.route("m").stable.health
+    for _ in range(5):
+        health.failed(health.era, 0.0)
+
+    def told(revision: str) -> float | None:
+        who = {"model": "m", "version": "v1", "revision": revision}
+        return holding.registry.get_sample_value("trellis_ejected_arms", who)
+
+    assert told("r") == 1
+    holding.holder.offer(document(2, revision="r2"), "test")
+    assert (told("r"), told("r2")) == (None, None)

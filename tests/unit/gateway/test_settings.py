@@ -44,6 +44,24 @@ def test_somewhere_the_table_must_come_from() -> None:
         "--max_body_bytes=0",
         "--unit_header=a header",
         "--request_timeout=0",
+        "--auth=maybe",
+        "--auth=keys",
+        "--admin_key=too-short",
+        "--admin_key=an admin key with spaces, long enough",
+        "--admin_key=an-admin-key-that-is-lång-enough-for-it",
+        "--key_rate=-1",
+        "--key_rate=1e-7",
+        "--key_rate=inf",
+        "--address_rate=1e-7",
+        "--key_burst=0",
+        "--address_rate=5",
+        "--limits_when_down=maybe",
+        "--oidc_issuer=ftp://x",
+        "--oidc_algorithms=HS256",
+        "--oidc_algorithms=RS256,none",
+        "--callback_secret=a plain word",
+        "--callback_allow=10.0.0.0/33",
+        "--callback_ports=http",
     ],
 )
 def test_a_value_that_does_not_fit_is_refused(flag: str) -> None:
@@ -60,6 +78,14 @@ def test_the_secret_is_shown_nowhere() -> None:
         ["--routing_table_file=t", "--cookie_secret=do not show me to anybody"]
     )
     assert "do not show me to anybody" not in repr(settings)
+
+
+def test_a_callback_secret_that_does_not_fit_is_not_repeated() -> None:
+    with pytest.raises(ValidationError) as refused:
+        read_settings(["--routing_table_file=t", "--callback_secret=whsec_c2hvcnQ="])
+    told = refused.value.errors(include_url=False, include_input=False)
+    assert "24 to 64" in told[0]["msg"]
+    assert "c2hvcnQ" not in str(told)
 
 
 def test_every_setting_is_described() -> None:

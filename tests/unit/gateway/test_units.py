@@ -61,9 +61,10 @@ def test_the_cookie_is_out_of_scripts_reach(*, secure: bool, flag: bool) -> None
     assert ("; Secure" in header) is flag
 
 
-def test_the_header_goes_before_the_cookie_before_the_request() -> None:
+def test_the_header_goes_before_the_cookie_before_the_key_before_the_request() -> None:
     value = SIGNER.new_value()
     known = value.partition(".")[0].encode()
-    assert unit_of(b"me", cookie(value), "r", SIGNER) == (b"me", True)
-    assert unit_of(None, cookie(value), "r", SIGNER) == (known, True)
-    assert unit_of(b"", cookie("forged"), "r", SIGNER) == (b"r", False)
+    assert unit_of(b"me", cookie(value), "k", "r", SIGNER) == (b"me", True)
+    assert unit_of(None, cookie(value), "k", "r", SIGNER) == (known, True)
+    assert unit_of(None, cookie("forged"), "k", "r", SIGNER) == (b"k", True)
+    assert unit_of(b"", None, None, "r", SIGNER) == (b"r", False)

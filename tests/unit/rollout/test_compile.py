@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from trellis.contracts.intervals import Intervals
 from trellis.contracts.routing_table import ModelRoute, RoutingTable
-from trellis.rollout.compile import WeightedRevision, compile_route, compile_table
+from trellis.rollout.compile import Trial, WeightedRevision, compile_route, compile_table
 
 
 def revision(name: str, weight: float) -> WeightedRevision:
@@ -128,3 +128,16 @@ def test_any_sequence_of_weights_is_exact_and_moves_the_least(
             old = {arm.revision: arm.weight for arm in before.arms}
             lost = sum(max(0.0, old[name] - weights.get(name, 0) / total) for name in old)
             assert moved(before, route) == pytest.approx(lost, abs=1e-9)
+
+
+def test_an_experiment_has_groups_of_its_own_and_is_recorded() -> None:
+    arms = [revision("r1", 50), revision("r2", 50)]
+    ordinary = compile_table({"tomato": arms}, None, None)
+    trials = {"tomato": Trial("leaves", "random", 60.0)}
+    table = compile_table({"tomato": arms}, None, ordinary, None, trials)
+    route = table.models["tomato"]
+    assert (route.experiment, route.strategy, route.record) == ("leaves", "random", True)
+    assert route.attribution_window == 60
+    assert route.salt != ordinary.models["tomato"].salt
+    assert route.salt != Trial("other", "random", 60.0).salt
+    assert len(Trial("x" * 63, "hash", 1.0).salt.encode()) <= 64

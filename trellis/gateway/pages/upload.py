@@ -8,6 +8,8 @@ from trellis.gateway.catalogue import Catalogue, Described
 from trellis.gateway.errors import GatewayError, NotFound
 from trellis.gateway.headers import read_headers
 from trellis.gateway.pages.files import render
+from trellis.gateway.pages.words import sentence, title
+from trellis.gateway.parts import Parts
 from trellis.gateway.routing_table import TableHolder
 from trellis.gateway.visitors import Visitors
 
@@ -16,15 +18,28 @@ DESCRIBE_SECONDS = 3.0
 
 
 class UploadPage:
-    """The endpoint; ``?model=`` chooses, else the default model."""
+    """The endpoint; ``?model=`` chooses, else the default model.
+
+    ``max_bytes`` of one input; ``max_job_bytes`` of each of many that are asked at once, None
+    where this gateway keeps no jobs; ``keys``: whether a key is needed.
+    """
 
     def __init__(
-        self, holder: TableHolder, catalogue: Catalogue, visitors: Visitors, max_bytes: int
+        self,
+        holder: TableHolder,
+        catalogue: Catalogue,
+        visitors: Visitors,
+        *,
+        max_bytes: int,
+        max_job_bytes: int | None,
+        keys: bool,
     ) -> None:
         self._holder = holder
         self._catalogue = catalogue
         self._visitors = visitors
         self._max_bytes = max_bytes
+        self._max_job_bytes = max_job_bytes
+        self._keys = keys
 
     async def page(self, request: Request) -> Response:
         """Render the page; a model that is not there or not ready is told in words."""
@@ -50,23 +65,29 @@ class UploadPage:
             chosen=chosen if chosen in names else None,
             model=described,
             examples=_for_buttons(described),
-            problem=_sentence(problem),
+            problem=sentence(problem),
             max_bytes=self._max_bytes,
-            title=_title,
+            max_job_bytes=self._max_job_bytes,
+            keys=self._keys,
+            title=title,
         )
         response = HTMLResponse(page, status, {"cache-control": "no-store"})
         visitor.remember(response)
         return response
 
 
-def _title(name: str) -> str:
-    """A name as people write it: ``Early_blight`` to ``Early blight``."""
-    return " ".join(name.replace("_", " ").split())
-
-
-def _sentence(words: str) -> str:
-    """An error's words as a sentence of their own."""
-    return f"{words[:1].upper()}{words[1:]}." if words else ""
+def upload_page(parts: Parts, catalogue: Catalogue, visitors: Visitors) -> UploadPage:
+    """The page as the settings have it."""
+    settings = parts.settings
+    most = settings.max_body_bytes
+    return UploadPage(
+        parts.holder,
+        catalogue,
+        visitors,
+        max_bytes=most,
+        max_job_bytes=None if parts.jobs is None else min(most, settings.job_max_body_bytes),
+        keys=settings.auth == "keys",
+    )
 
 
 def _for_buttons(model: Described | None) -> list[dict[str, str]]:
@@ -77,8 +98,8 @@ def _for_buttons(model: Described | None) -> list[dict[str, str]]:
     for place, example in enumerate(model.examples):
         picture = f"/models/{model.name}/examples/{place}" if example.image is not None else ""
         value = "" if example.image is not None else orjson.dumps(example.value).decode()
-        title = example.title or _short(example.value, place)
-        buttons.append({"title": title, "picture": picture, "value": value})
+        named = example.title or _short(example.value, place)
+        buttons.append({"title": named, "picture": picture, "value": value})
     return buttons
 
 

@@ -150,10 +150,13 @@ def encode(
     plan: OutputPlan,
     specs: dict[str, TensorSpec],
     model: str,
-    version: str,
+    version: str | None,
     request_id: str,
 ) -> tuple[bytes, int | None]:
-    """The answer's body, and the length of its JSON part where binary tensors follow it."""
+    """The answer's body, and the length of its JSON part where binary tensors follow it.
+
+    Where ``version`` is None it does not say which one served; V2 has the field as optional.
+    """
     described: list[dict[str, Any]] = []
     blobs: list[bytes] = []
     for name in plan.names:
@@ -170,12 +173,11 @@ def encode(
         else:
             item["data"] = to_json(array)
         described.append(item)
-    document = {
-        "model_name": model,
-        "model_version": version,
-        "id": request_id,
-        "outputs": described,
-    }
+    document: dict[str, Any] = {"model_name": model}
+    if version is not None:
+        document["model_version"] = version
+    document["id"] = request_id
+    document["outputs"] = described
     head = orjson.dumps(document, option=_NUMPY)
     if not plan.binary:
         return head, None

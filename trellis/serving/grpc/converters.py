@@ -67,11 +67,16 @@ def output_plan(request: pb.ModelInferRequest, specs: dict[str, TensorSpec]) -> 
 
 
 def response(
-    outputs: Tensors, plan: OutputPlan, loaded: LoadedVersion, request_id: str
+    outputs: Tensors,
+    plan: OutputPlan,
+    loaded: LoadedVersion,
+    request_id: str,
+    answer_as: str | None = None,
 ) -> pb.ModelInferResponse:
-    """The answer."""
+    """The answer; with ``answer_as`` it carries that name and does not say which version served."""
+    version = "" if answer_as else loaded.version
     answer = pb.ModelInferResponse(
-        model_name=loaded.name, model_version=loaded.version, id=request_id
+        model_name=answer_as or loaded.name, model_version=version, id=request_id
     )
     for name in plan.names:
         array = outputs[name]

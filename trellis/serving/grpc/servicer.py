@@ -68,7 +68,13 @@ class InferenceServicer(services.GRPCInferenceServiceServicer):  # type: ignore[
                 plan = converters.output_plan(request, loaded.outputs)
                 outputs = await self._compute(request, loaded, size, context.time_remaining())
                 began = perf_counter()
-                answer = converters.response(outputs, plan, loaded, request.id or request_id)
+                answer = converters.response(
+                    outputs,
+                    plan,
+                    loaded,
+                    request.id or request_id,
+                    metadata.get("x-answer-as"),
+                )
                 loaded.observed.encoded(perf_counter() - began)
             finally:
                 admission.leave(size)

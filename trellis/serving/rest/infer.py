@@ -37,6 +37,9 @@ from trellis.telemetry.logs import get_logger
 _BINARY = b"application/octet-stream"
 _JSON_TYPES = {b"", JSON, b"application/x-www-form-urlencoded", b"text/json", b"text/plain"}
 _V2_TYPES = _JSON_TYPES | {_BINARY}
+#: Set by whoever stands before, whose caller is not to be told the version: the name that the
+#: answer is to carry.
+_ANSWER_AS = b"x-answer-as"
 _IMAGE_TYPES = {b"image/jpeg", b"image/jpg", b"image/png", b"image/webp"}
 
 
@@ -196,9 +199,12 @@ class _Call(ABC):
 
 
 class _V2(_Call):
-    def __init__(self, parsed: v2_json.V2Request, request_id: str) -> None:
+    def __init__(
+        self, parsed: v2_json.V2Request, request_id: str, answer_as: bytes | None
+    ) -> None:
         self._parsed = parsed
         self._request_id = request_id
+        self._answer_as = None if answer_as is None else answer_as.decode("latin-1")
         self.version = parsed.model_version
 
     def plan(self, loaded: LoadedVersion) -> v2_json.OutputPlan:
@@ -214,8 +220,8 @@ class _V2(_Call):
             outputs,
             plan or v2_json.output_plan(self._parsed, loaded.outputs),
             loaded.outputs,
-            loaded.name,
-            loaded.version,
+            self._answer_as or loaded.name,
+            None if self._answer_as else loaded.version,
             self._parsed.id or self._request_id,
         )
         if head is None:
@@ -267,7 +273,11 @@ def _v2_call(request: Request, body: bytes) -> _Call:
             "expected application/json or application/octet-stream"
         )
     header_length = request.headers.get(b"inference-header-content-length")
-    return _V2(v2_json.parse(body, header_length), request.request_id)
+    return _V2(
+        v2_json.parse(body, header_length),
+        request.request_id,
+        request.headers.get(_ANSWER_AS),
+    )
 
 
 def _v1_call(request: Request, body: bytes) -> _Call:
@@ -294,7 +304,15 @@ def _header_version(request: Request) -> str | None:
 
 
 def _chosen(request: Request, in_path: str | None, call: _Call) -> str | None:
-    """The version asked for: by path, query, header or body, in this order."""
+    """The version asked for: by path, query, header or body, in this order.
+
+    Who stands before cannot see the body, and a version named there would go round what it decided.
+    """
+    if call.version is not None and _ANSWER_AS in request.headers:
+        raise DoesNotFit(
+            f"model_version: {call.version!r:.70} came in the body; through the gateway a version is"
+            " asked for by path, header or query"
+        )
     if in_path is not None:
         return in_path
     return request.query("model_version") or _header_version(request) or call.version

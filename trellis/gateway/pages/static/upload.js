@@ -1,5 +1,10 @@
 // The upload page: takes a picture, a sentence or numbers, asks /predict, shows the answer.
 
+import { key, pause, Refused, send, setKey, Stopped } from "./asking.js";
+import { take } from "./batch.js";
+import { remember } from "./history.js";
+import { element, inShort, megabytes, percent, readable, thumbnail } from "./showing.js";
+
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const form = document.getElementById("ask");
 if (form) start(form);
@@ -14,6 +19,9 @@ function start(form) {
   for (const button of document.querySelectorAll(".examples button")) {
     button.addEventListener("click", () => tryExample(form, kind, button));
   }
+  document.getElementById("stop").addEventListener("click", () => underway?.abort());
+  document.getElementById("again").addEventListener("click", () => readers[kind](form));
+  listenForKey(form);
   if (kind === "image") listenForPictures(form);
   if (kind === "text") {
     document.getElementById("text").addEventListener("keydown", (event) => {
@@ -24,7 +32,7 @@ function start(form) {
 
 const readers = {
   image(form) {
-    const [file] = document.getElementById("file").files;
+    const file = lastPicture ?? document.getElementById("file").files[0];
     if (file) askPicture(form, file);
     else showError("Choose a picture first.");
   },
@@ -58,7 +66,10 @@ function listenForPictures(form) {
   const drop = document.getElementById("drop");
   const input = document.getElementById("file");
   input.addEventListener("change", () => {
-    if (input.files.length) askPicture(form, input.files[0]);
+    const chosen = [...input.files];
+    // So that the same picture can be chosen again.
+    input.value = "";
+    takePictures(form, chosen);
   });
   for (const name of ["dragenter", "dragover"]) {
     drop.addEventListener(name, (event) => {
@@ -71,13 +82,39 @@ function listenForPictures(form) {
   }
   drop.addEventListener("drop", (event) => {
     event.preventDefault();
-    takePicture(form, event.dataTransfer.files);
+    takePictures(form, [...event.dataTransfer.files]);
   });
-  document.addEventListener("paste", (event) => takePicture(form, event.clipboardData.files));
+  document.addEventListener("paste", (event) => takePictures(form, [...event.clipboardData.files]));
 }
 
-function takePicture(form, files) {
-  if (files.length) askPicture(form, files[0]);
+// One is answered at once, many become jobs where the gateway keeps jobs.
+function takePictures(form, files) {
+  if (files.length === 1) askPicture(form, files[0]);
+  else if (files.length && form.dataset.jobLimit) take(form, files, showOneOfMany);
+  else if (files.length) showError("One picture at a time: this gateway keeps no jobs.");
+}
+
+function showOneOfMany(file, answer) {
+  press(null);
+  showError("");
+  showPicture(file);
+  showAnswer(answer);
+}
+
+function listenForKey(form) {
+  const asked = document.getElementById("key-form");
+  if (!asked) return;
+  const field = document.getElementById("key");
+  field.value = key();
+  asked.addEventListener("submit", (event) => {
+    event.preventDefault();
+    setKey(field.value);
+    document.getElementById("announce").textContent = "The key is used from now on.";
+  });
+  addEventListener("key-needed", () => {
+    document.getElementById("key-box").open = true;
+    field.focus();
+  });
 }
 
 async function tryExample(form, kind, button) {
@@ -109,9 +146,12 @@ function press(chosen) {
   }
 }
 
+let lastPicture = null;
+
 function askPicture(form, file, button = null) {
   const limit = Number(form.dataset.limit);
   press(button);
+  lastPicture = file;
   if (file.size > limit) {
     showError(`“${file.name}” has ${megabytes(file.size)} MB; the limit is ${megabytes(limit)} MB.`);
     return;
@@ -119,11 +159,7 @@ function askPicture(form, file, button = null) {
   showPicture(file);
   const body = new FormData();
   body.append("file", file, file.name);
-  ask(form, { method: "POST", body });
-}
-
-function megabytes(bytes) {
-  return (bytes / 1048576).toFixed(1);
+  ask(form, body, {}, async () => ({ what: file.name, thumb: await thumbnail(file) }));
 }
 
 function showPicture(file) {
@@ -145,45 +181,55 @@ function askFields(form, value, fields) {
   press(null);
   for (const field of fields) field.removeAttribute("aria-invalid");
   const body = JSON.stringify({ [form.dataset.input]: value });
-  ask(form, { method: "POST", body, headers: { "content-type": "application/json" } });
+  const what = Array.isArray(value) ? value.join(", ") : value.trim();
+  ask(form, body, { "content-type": "application/json" }, async () => ({ what, thumb: "" }));
 }
 
 let underway = null;
 
-async function ask(form, options) {
+// `described` tells the history what was asked, once there is an answer.
+async function ask(form, body, headers, described) {
   underway?.abort();
   const mine = (underway = new AbortController());
   const answer = document.getElementById("answer");
   showError("");
+  showProgress(0);
   answer.setAttribute("aria-busy", "true");
   try {
-    const response = await fetch(form.action, { ...options, signal: mine.signal });
-    const text = await response.text();
-    const document_ = parsed(text);
-    if (!response.ok) throw new Refused(document_?.error ?? `The gateway answered ${response.status}.`);
-    if (document_ === null) throw new Refused("The gateway's answer could not be read.");
-    showAnswer(document_);
+    const { document: found } = await send("POST", form.action, {
+      body,
+      headers,
+      signal: mine.signal,
+      onProgress: (share) => {
+        if (underway === mine) showProgress(share);
+      },
+    });
+    showAnswer(found);
+    remember({ model: form.dataset.model, answer: inShort(found), ...(await described()) });
   } catch (error) {
-    if (error.name === "AbortError") return;
-    clearAnswer();
-    showError(error instanceof Refused ? sentence(error.message) : "The gateway cannot be reached. Try again in a moment.");
+    if (underway === mine && !(error instanceof Stopped)) {
+      clearAnswer();
+      if (!(error instanceof Refused)) throw error;
+      showRefusal(error);
+    }
   } finally {
-    if (underway === mine) answer.setAttribute("aria-busy", "false");
+    if (underway === mine) {
+      underway = null;
+      showProgress(null);
+      answer.setAttribute("aria-busy", "false");
+    }
   }
 }
 
-class Refused extends Error {}
-
-function parsed(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
-function sentence(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+// share: 0 to 1 of what is sent; null where nothing is under way.
+function showProgress(share) {
+  const bar = document.getElementById("sent");
+  const words = document.getElementById("underway-words");
+  document.getElementById("underway").hidden = share === null;
+  const phase = share === null ? "" : share < 1 ? "Sending" : "Waiting for the answer";
+  if (words.textContent !== phase) words.textContent = phase;
+  if (share !== null && share < 1) bar.value = share;
+  else bar.removeAttribute("value");
 }
 
 function invalid(field, message) {
@@ -192,10 +238,39 @@ function invalid(field, message) {
   showError(message);
 }
 
-function showError(message) {
+let counting = null;
+
+function showError(message, mayRetry = false) {
+  counting?.abort();
+  counting = null;
   const place = document.getElementById("error");
-  place.textContent = message;
+  document.getElementById("error-words").textContent = message;
   place.hidden = !message;
+  const again = document.getElementById("again");
+  again.hidden = !mayRetry;
+  again.disabled = false;
+  again.textContent = "Try again";
+}
+
+// Where the gateway says when to come again, the button counts down to it.
+async function showRefusal(error) {
+  const seconds = error.retryAfter ?? 0;
+  const when = seconds > 1 ? ` It may be asked again in ${seconds} seconds.` : "";
+  showError(error.message + when, error.passing);
+  if (!error.passing || seconds < 1) return;
+  const mine = (counting = new AbortController());
+  const again = document.getElementById("again");
+  again.disabled = true;
+  try {
+    for (let left = seconds; left > 0; left -= 1) {
+      again.textContent = `Try again in ${left} s`;
+      await pause(1, mine.signal);
+    }
+  } catch {
+    return;
+  }
+  again.textContent = "Try again";
+  again.disabled = false;
 }
 
 function clearAnswer() {
@@ -243,14 +318,7 @@ function showOutputs(outputs) {
 }
 
 function row(name, value) {
-  const line = document.createElement("tr");
-  const head = document.createElement("th");
-  head.scope = "row";
-  head.textContent = name;
-  const cell = document.createElement("td");
-  cell.textContent = value;
-  line.append(head, cell);
-  return line;
+  return element("tr", {}, element("th", { scope: "row", textContent: name }), element("td", { textContent: value }));
 }
 
 function bar(line) {
@@ -263,12 +331,4 @@ function bar(line) {
   track.append(fill);
   line.firstChild.append(track);
   return fill;
-}
-
-function percent(share) {
-  return `${(100 * share).toFixed(1)} %`;
-}
-
-function readable(name) {
-  return name.replace(/_+/g, " ").trim();
 }
