@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from asyncio.subprocess import Process
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -51,6 +51,7 @@ class Plan:
     start_timeout: float = 120.0
     grace_period: float = 35.0
     health_path: str = "/health"
+    answers: Callable[[], Awaitable[bool]] | None = None  #: where it speaks no HTTP
 
 
 @dataclass
@@ -185,16 +186,22 @@ class Child:
         deadline = time.monotonic() + self.plan.start_timeout
         timeout = aiohttp.ClientTimeout(total=5)
         async with aiohttp.ClientSession(timeout=timeout) as session:
+            answers = self.plan.answers or (lambda: self._healthy(session))
             while process.returncode is None and not self._stopping.is_set():
-                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                    async with session.get(self.url + self.plan.health_path) as answer:
-                        if answer.status == 200:  # HTTP's own number
-                            return process.returncode is None
+                if await answers():
+                    return process.returncode is None
                 if time.monotonic() > deadline:
                     self._signal(signal.SIGKILL)
                     return False
                 await asyncio.sleep(_POLL_SECONDS)
         return False
+
+    async def _healthy(self, session: aiohttp.ClientSession) -> bool:
+        try:
+            async with session.get(self.url + self.plan.health_path) as answer:
+                return answer.status == 200  # HTTP's own number
+        except (aiohttp.ClientError, TimeoutError):
+            return False
 
     async def _until_exit(self) -> int:
         """The exit code, negative for a signal; a stop waits no longer than the grace period."""

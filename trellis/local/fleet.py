@@ -5,9 +5,11 @@ only then stop what the gateway no longer uses.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
+from trellis.contracts.experiment import Experiment
 from trellis.local import revisions
 from trellis.local.events import Events
 from trellis.local.inference_service import InferenceService
@@ -15,7 +17,7 @@ from trellis.local.revisions import ServiceState
 from trellis.local.state import LocalState, StateFolder
 from trellis.local.supervisor import Supervisor
 from trellis.local.table_server import TableServer
-from trellis.rollout.compile import WeightedRevision, compile_table
+from trellis.rollout.compile import Trial, WeightedRevision, compile_table
 
 #: A gateway that takes no table for so long does not keep old revisions alive.
 _GATEWAY_SECONDS = 10.0
@@ -42,9 +44,11 @@ class Fleet:
         self._default_model = default_model
         self.supervisor = Supervisor(models, folder.logs, events, self.wake)
         self.services: dict[str, ServiceState] = {}
+        self.experiments: dict[str, Experiment] = dict(state.experiments)
         self.desired: list[str] = []
         self._admitted: set[str] = set()  #: services that may be in the table
         self._wake = asyncio.Event()
+        self._saving = asyncio.Lock()
         self._open = False  #: whether a table may be published
 
     def wake(self) -> None:
@@ -73,6 +77,30 @@ class Fleet:
         if self._default_model is None and names:
             self._default_model = names[0]
         self.wake()
+
+    async def put(
+        self, state: ServiceState, experiments: Mapping[str, Experiment] | None = None
+    ) -> None:
+        """Take what a person asked of one service, and the experiments that they set; it is on disk
+        when this returns.
+        """
+        self.services[state.name] = state
+        self.experiments.update(experiments or {})
+        await self._save({})
+        self.wake()
+
+    def trial(self, service: str) -> str | None:
+        """The experiment that is on a service, by name."""
+        for name, experiment in self.experiments.items():
+            if experiment.enabled and experiment.model == service:
+                return name
+        return None
+
+    def weights(self, service: str) -> dict[str, float]:
+        """Share of units by revision, 0 to 1, as the published table has them."""
+        table = self._saved.table
+        route = table.models.get(service) if table else None
+        return {arm.revision: arm.weight for arm in route.arms} if route else {}
 
     async def run(self) -> None:
         """Make it so, again after every change, until cancelled."""
@@ -141,26 +169,59 @@ class Fleet:
         # The gateway waits for its first table; after that an empty one too is news.
         due = self._open and (bool(self._admitted) or table is not None)
         if due:
-            models = {name: self._arms(name) for name in self.desired if name in self._admitted}
-            table = compile_table(models, self._default_model, table, routes)
-            routes = {**routes, **table.models}
-        services = {**self._saved.services, **self.services}
-        state = self._saved.model_copy(
-            update={"services": services, "table": table, "routes": routes}
-        )
-        if state != self._saved:
-            # On disk before the gateway acts on it: a crash in between moves nobody twice.
-            await asyncio.to_thread(self._folder.save, state)
-            self._saved = state
+            admitted = [name for name in self.desired if name in self._admitted]
+            shares = {name: self._trial_shares(name) for name in admitted}
+            models = {name: self._arms(name, shares[name]) for name in admitted}
+            trials = {name: self._trial(name) for name in admitted if shares[name]}
+            table = compile_table(models, self._default_model, table, routes, trials)
+            routes = {**routes, **{route.salt: route for route in table.models.values()}}
+        # On disk before the gateway acts on it: a crash in between moves nobody twice.
+        await self._save({"table": table, "routes": routes})
         if due and table is not None:
             await self._tables.publish(table)
 
-    def _arms(self, name: str) -> list[WeightedRevision]:
-        """The ready revisions of a service; one without traffic can be asked for by version."""
+    async def _save(self, changed: Mapping[str, object]) -> None:
+        async with self._saving:
+            state = self._saved.model_copy(
+                update={
+                    "services": {**self._saved.services, **self.services},
+                    "experiments": dict(self.experiments),
+                    **changed,
+                }
+            )
+            if state != self._saved:
+                await asyncio.to_thread(self._folder.save, state)
+                self._saved = state
+
+    def _trial_shares(self, name: str) -> dict[str, float]:
+        """The weights of an experiment by revision; none until each of its versions is ready."""
+        trial = self.trial(name)
+        if trial is None:
+            return {}
+        held = set(self.services[name].held) & self.supervisor.ready()
+        by_version = {
+            facts.version: revision
+            for revision, facts in self.supervisor.facts.items()
+            if revision in held
+        }
+        arms = self.experiments[trial].arms
+        if not all(arm.version in by_version for arm in arms):
+            return {}
+        return {by_version[arm.version]: arm.weight for arm in arms}
+
+    def _trial(self, name: str) -> Trial:
+        trial = self.trial(name) or ""
+        experiment = self.experiments[trial]
+        return Trial(trial, experiment.strategy, experiment.attribution_window)
+
+    def _arms(self, name: str, trial: Mapping[str, float]) -> list[WeightedRevision]:
+        """The ready revisions of a service; one without traffic can be asked for by version.
+        ``trial`` are an experiment's weights by revision, which go before the service's.
+        """
         state = self.services[name]
         arms = []
         for revision in revisions.running(state):
-            share = state.traffic.get(revision.name, 0)
+            share = (trial or state.traffic).get(revision.name, 0)
             facts = self.supervisor.facts.get(revision.name)
             if facts is None or (share == 0 and revision.name not in self.supervisor.ready()):
                 continue
@@ -173,11 +234,18 @@ class Fleet:
                     version=facts.version,
                     revision=revision.name,
                     fingerprint=facts.fingerprint,
-                    role=revisions.role(state, revision.name),
+                    role=self._role(state, revision.name, trial),
                     weight=share,
                 )
             )
         return arms
+
+    @staticmethod
+    def _role(
+        state: ServiceState, revision: str, trial: Mapping[str, float]
+    ) -> Literal["stable", "canary", "arm"]:
+        role = revisions.role(state, revision)
+        return "arm" if revision in trial and role != "stable" else role
 
     def _stop_unused(self) -> None:
         used = {

@@ -29,7 +29,9 @@ class ServiceState(Document):
 
     ``revisions`` are in the order they came, the last one is the newest; ``traffic`` is what
     the routing table says now, in percent by revision; ``rolled_out`` last held all of it by
-    promotion, ``previous`` is the one before that (one step back).
+    promotion, ``previous`` is the one before that (one step back). ``chosen`` was given all of it
+    by a person, until the manifest says something new. ``pinned`` revisions come from no manifest:
+    an activation or an experiment asked for their version; ``held`` ones take part in an experiment.
     """
 
     name: str
@@ -39,11 +41,18 @@ class ServiceState(Document):
     traffic: dict[str, int] = {}
     rolled_out: str | None = None
     previous: str | None = None
+    chosen: str | None = None
+    pinned: tuple[Revision, ...] = ()
+    held: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        known = {revision.name for revision in self.revisions}
-        named = {*self.traffic, *filter(None, (self.rolled_out, self.previous))}
+        known = {revision.name for revision in self.kept}
+        named = {
+            *self.traffic,
+            *self.held,
+            *filter(None, (self.rolled_out, self.previous, self.chosen)),
+        }
         if missing := named - known:
             raise ValueError(f"{self.name}: revisions {sorted(missing)} are named and not kept")
         if self.traffic and sum(self.traffic.values()) != PERCENT:
@@ -55,9 +64,14 @@ class ServiceState(Document):
         """The revision created last."""
         return self.revisions[-1]
 
+    @property
+    def kept(self) -> tuple[Revision, ...]:
+        """All revisions, those of the manifest last."""
+        return (*self.pinned, *self.revisions)
+
     def revision(self, name: str) -> Revision:
         """The revision of that name; ``KeyError`` where it is not kept."""
-        for revision in self.revisions:
+        for revision in self.kept:
             if revision.name == name:
                 return revision
         raise KeyError(name)
@@ -76,21 +90,48 @@ def apply_spec(state: ServiceState, template: Template, canary_percent: int | No
     weight alone does not, and the same again changes nothing.
     """
     if state.revisions and state.newest.template.digest == template.digest:
-        return state.model_copy(update={"canary_percent": canary_percent})
+        if canary_percent == state.canary_percent:
+            return state
+        return state.model_copy(update={"canary_percent": canary_percent, "chosen": None})
     created = state.created + 1
     revision = Revision(name=f"{state.name}-{created:05d}", template=template)
     update = {
         "created": created,
         "revisions": (*state.revisions, revision),
         "canary_percent": canary_percent,
+        "chosen": None,
     }
     return _forget_unused(state.model_copy(update=update))
+
+
+def pin(state: ServiceState, template: Template) -> tuple[ServiceState, Revision]:
+    """The state with a revision that no manifest asked for, and that revision."""
+    created = state.created + 1
+    revision = Revision(name=f"{state.name}-{created:05d}", template=template)
+    return state.model_copy(
+        update={"created": created, "pinned": (*state.pinned, revision)}
+    ), revision
+
+
+def choose(state: ServiceState, name: str) -> ServiceState:
+    """The state in which the kept revision ``name`` is to get all traffic, whatever the weight."""
+    return state.model_copy(update={"chosen": state.revision(name).name})
+
+
+def hold(state: ServiceState, names: Iterable[str]) -> ServiceState:
+    """The state in which exactly these kept revisions take part in an experiment."""
+    held = tuple(sorted({state.revision(name).name for name in names}))
+    return _forget_unused(state.model_copy(update={"held": held}))
 
 
 def goal(state: ServiceState) -> Goal:
     """Where the traffic is to go, by KServe's rules (docs/local.md has the table)."""
     newest, percent = state.newest.name, state.canary_percent
     rolled_out, previous = state.rolled_out, state.previous
+    if state.chosen is not None:
+        if rolled_out != state.chosen:
+            previous, rolled_out = rolled_out, state.chosen
+        return Goal(traffic={state.chosen: PERCENT}, rolled_out=rolled_out, previous=previous)
     everything = percent is None or percent >= PERCENT
     if rolled_out == newest and previous is not None and not everything:
         # The newest was promoted and is asked for less: one step back.
@@ -134,8 +175,8 @@ def without_failed(
 
 def running(state: ServiceState) -> list[Revision]:
     """The revisions that must have a process: the newest, all with traffic, all of the goal."""
-    needed = {state.newest.name, *state.traffic, *goal(state).traffic}
-    return [revision for revision in state.revisions if revision.name in needed]
+    needed = {state.newest.name, *state.traffic, *goal(state).traffic, *state.held}
+    return [revision for revision in state.kept if revision.name in needed]
 
 
 def role(state: ServiceState, name: str) -> Literal["stable", "canary"]:
@@ -156,6 +197,14 @@ def _harmless(state: ServiceState, ready: set[str]) -> dict[str, int]:
 
 def _forget_unused(state: ServiceState) -> ServiceState:
     """Without revisions that no rule can reach any more."""
-    kept = {state.newest.name, *state.traffic, state.rolled_out, state.previous}
-    revisions = tuple(revision for revision in state.revisions if revision.name in kept)
-    return state.model_copy(update={"revisions": revisions})
+    reached = {
+        state.newest.name,
+        *state.traffic,
+        *state.held,
+        state.rolled_out,
+        state.previous,
+        state.chosen,
+    }
+    revisions = tuple(revision for revision in state.revisions if revision.name in reached)
+    pinned = tuple(revision for revision in state.pinned if revision.name in reached)
+    return state.model_copy(update={"revisions": revisions, "pinned": pinned})

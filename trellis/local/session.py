@@ -1,16 +1,17 @@
 """One local run: its parts wired together, started, and drained in order."""
 
 import asyncio
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from trellis.local.child import Child, ChildState, Plan
+from trellis.local.child import ChildState
+from trellis.local.control import Control
+from trellis.local.control_server import ControlServer
 from trellis.local.events import Events
 from trellis.local.findings import Severity
 from trellis.local.fleet import Fleet
+from trellis.local.front import Front
 from trellis.local.inference_service import InferenceService
 from trellis.local.ports import in_url, reachable
 from trellis.local.sampler import Sampler
@@ -42,20 +43,19 @@ class Session:
         self._paths, self._models, self._settings = paths, models, settings
         self._output = output
         self._events = Events(output.on_event)
-        self._tables = TableServer()
-        self._fleet = Fleet(
-            folder, saved, self._tables, self._events, models, settings.default_model
-        )
+        tables = TableServer()
+        self._fleet = Fleet(folder, saved, tables, self._events, models, settings.default_model)
+        self._control = ControlServer(tables, Control(self._fleet, models), self._events)
         self._host = reachable(settings.host)
         self._address = f"http://{in_url(self._host)}:{settings.http_port}"
         self._sampler = Sampler(self._fleet, self._address)
-        self._gateway = Child(self._gateway_plan(folder, saved), self._gateway_changed)
+        self._front = Front(settings, folder, saved, self._events)
         self._stop = asyncio.Event()
 
     async def run(self, services: Sequence[InferenceService]) -> None:
         """Start, stay until ``ask_to_stop``, drain. A fault of ours drains too, then is raised."""
-        await self._tables.start()
-        self._gateway.start()
+        await self._control.start()
+        self._front.start(self._control.url, self._control.token)
         self._fleet.apply(services)
         view = asyncio.create_task(self._output.run(self._screen))
         work = [
@@ -78,14 +78,15 @@ class Session:
 
     def kill(self) -> None:
         """End every process at once."""
-        for child in (self._gateway, *self._fleet.supervisor.children.values()):
+        self._front.kill()
+        for child in self._fleet.supervisor.children.values():
             child.kill()
 
     async def _drain(self) -> None:
-        # The gateway first: its requests in flight still need the predictors.
-        await self._gateway.stop()
+        await self._front.stop_taking()
         await self._fleet.supervisor.stop()
-        await self._tables.close()
+        await self._front.stop()
+        await self._control.close()
 
     async def _follow_edits(self) -> None:
         pause = _WATCH_AGAIN_SECONDS
@@ -136,49 +137,17 @@ class Session:
             return None
         return reading.services
 
-    def _gateway_plan(self, folder: StateFolder, saved: LocalState) -> Plan:
-        ports = (self._settings.http_port, self._settings.grpc_port)
-
-        def command(http_port: int, grpc_port: int) -> list[str]:
-            flags = {
-                "--host": self._settings.host,
-                "--http_port": str(http_port),
-                "--grpc_port": str(grpc_port),
-                "--routing_table_url": self._tables.url,
-            }
-            words = [word for flag in flags.items() for word in flag]
-            return [sys.executable, "-m", "trellis.gateway", *words]
-
-        # Its own secret would be new at each start, and every visitor somebody else.
-        given = self._settings.cookie_secret
-        secret = given.get_secret_value() if given else saved.cookie_secret
-        # It is ready once it has a table, which may take as long as the slowest model.
-        environment = {**os.environ, "TRELLIS_COOKIE_SECRET": secret}
-        environment.pop("TRELLIS_ROUTING_TABLE_FILE", None)  # of another gateway
-        return Plan(
-            name="gateway",
-            command=command,
-            environment=environment,
-            log=folder.logs / "gateway.log",
-            ports=ports,
-            host=self._host,
-            start_timeout=float("inf"),
-        )
-
-    def _gateway_changed(self, child: Child) -> None:
-        if child.state is ChildState.RESTARTING:
-            self._events.add(f"gateway {child.reason}; starting it again", "error")
-
     def _screen(self) -> Screen:
-        ready = self._gateway.state is ChildState.READY and not self._stop.is_set()
+        gateway = self._front.gateway
+        ready = gateway.state is ChildState.READY and not self._stop.is_set()
         return Screen(
             address=self._address,
             grpc_address=f"{in_url(self._host)}:{self._settings.grpc_port}",
             headline=self._headline(),
             ready=ready,
             models=self._sampler.rows(),
-            gateway=self._gateway.state,
-            gateway_reason=self._gateway.reason,
+            gateway=gateway.state,
+            gateway_reason=gateway.reason,
             events=list(self._events.recent),
             footer=f"edit {', '.join(map(str, self._paths))} to roll out · Ctrl-C drains and stops",
         )
@@ -187,14 +156,14 @@ class Session:
         if self._stop.is_set():
             left = [
                 child.plan.name
-                for child in (self._gateway, *self._fleet.supervisor.children.values())
+                for child in (*self._front.children, *self._fleet.supervisor.children.values())
                 if child.state is not ChildState.STOPPED
             ]
             return f"stopping: waiting for {', '.join(left)}" if left else "stopped"
         waiting = self._fleet.waiting_for
         if waiting:
             return f"waiting for {', '.join(waiting)}"
-        if self._gateway.state is not ChildState.READY:
+        if self._front.gateway.state is not ChildState.READY:
             return "waiting for the gateway"
         count = len(self._fleet.desired)
         return f"{count} models answer" if count > 1 else f"{self._fleet.desired[0]} answers"

@@ -32,6 +32,16 @@ class UpSettings(BaseSettings):
     default_model: str | None = Field(
         None, description="model of /predict (default: the first InferenceService)"
     )
+    redis_url: SecretStr | None = Field(
+        None,
+        exclude=True,  # it may hold a password
+        description="a durable Redis of yours (default: one is started, with its data in the state)",
+    )
+    cache_redis_url: SecretStr | None = Field(
+        None,
+        exclude=True,
+        description="a Redis of yours that may forget (default: one is started)",
+    )
     cookie_secret: SecretStr | None = Field(
         None,
         exclude=True,  # no flag: a command line is for all to see

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from trellis.contracts.experiment import Experiment
 from trellis.contracts.routing_table import ModelRoute, RoutingTable
 from trellis.contracts.tensors import Document
 from trellis.local.revisions import ServiceState
@@ -21,12 +22,13 @@ class StateError(Exception):
 
 
 class LocalState(Document):
-    """Services by name; the last routing table; each model's last route, whose intervals keep
-    users where they are; and the secret of the gateway's cookie, which keeps a visitor the same
-    user.
+    """Services by name; experiments by name; the last routing table; the last route of each salt,
+    whose intervals keep users where they are; and the secret of the gateway's cookie, which keeps a
+    visitor the same user.
     """
 
     services: dict[str, ServiceState] = {}
+    experiments: dict[str, Experiment] = {}
     table: RoutingTable | None = None
     routes: dict[str, ModelRoute] = {}
     cookie_secret: str = Field(default_factory=lambda: secrets.token_urlsafe(32))

@@ -1,4 +1,4 @@
-"""Serves the routing table to the gateway on a loopback port.
+"""Serves the routing table to the gateway.
 
 ``GET /routing-table`` has an ETag. With ``If-None-Match`` equal to it and ``Prefer: wait=N``
 the answer comes when the table changes, or is 304 after N seconds.
@@ -19,7 +19,7 @@ _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})")
 
 
 class TableServer:
-    """Holds the current table; ``publish`` swaps it, ``url`` is where gateways read it."""
+    """Holds the current table; ``publish`` swaps it."""
 
     def __init__(self) -> None:
         self._table: RoutingTable | None = None
@@ -28,24 +28,10 @@ class TableServer:
         self._changed = asyncio.Condition()
         #: The ETag that the gateway last said it has in use.
         self._in_use = ""
-        self._runner: web.AppRunner | None = None
-        self.url = ""
 
-    async def start(self) -> None:
-        """Listen on a free port of 127.0.0.1."""
-        app = web.Application()
-        app.router.add_get("/routing-table", self._answer)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        host, port = self._runner.addresses[0][:2]
-        self.url = f"http://{host}:{port}/routing-table"
-
-    async def close(self) -> None:
-        """Stop listening; whoever waits is cut off."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+    def routes(self) -> list[web.RouteDef]:
+        """What it answers."""
+        return [web.get("/routing-table", self._answer)]
 
     async def publish(self, table: RoutingTable) -> None:
         """Put ``table`` in use and wake whoever waits for it."""

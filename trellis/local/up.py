@@ -16,6 +16,7 @@ from rich.console import Console
 from trellis.local.findings import Severity, worst_first
 from trellis.local.manifests import Reading
 from trellis.local.ports import why_not_free
+from trellis.local.redis import check_data
 from trellis.local.session import Session
 from trellis.local.settings import UpSettings, read_settings
 from trellis.local.state import StateError, StateFolder
@@ -42,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         reading = _read(paths, models, settings)
         folder = StateFolder(settings.state)
         saved = folder.open()
+        if settings.redis_url is None:
+            check_data(folder)
     except ValidationError as error:
         for problem in error.errors(include_url=False):
             field = ".".join(str(part) for part in problem["loc"])

@@ -95,7 +95,7 @@ class Up:
     def running(self, module: str) -> int:
         """The child that runs this module."""
         for pid in children_of(self.process.pid):
-            if module in Path(f"/proc/{pid}/cmdline").read_text():
+            if module in Path(f"/proc/{pid}/cmdline").read_text().split("\0"):
                 return pid
         raise AssertionError(f"no {module} among {self.children}")
 

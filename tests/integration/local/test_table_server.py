@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from trellis.contracts.routing_table import RoutingTable
 from trellis.local.table_server import TableServer
@@ -22,11 +23,19 @@ def table(weight: float, previous: RoutingTable | None = None) -> RoutingTable:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[TableServer]:
-    server = TableServer()
-    await server.start()
-    yield server
-    await server.close()
+def server() -> TableServer:
+    return TableServer()
+
+
+@pytest.fixture
+async def url(server: TableServer) -> AsyncIterator[str]:
+    app = web.Application()
+    app.add_routes(server.routes())
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}/routing-table"
+    await runner.cleanup()
 
 
 @pytest.fixture
@@ -36,9 +45,9 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 async def test_who_asks_before_the_first_table_waits_for_it(
-    server: TableServer, session: aiohttp.ClientSession
+    server: TableServer, url: str, session: aiohttp.ClientSession
 ) -> None:
-    asked = asyncio.create_task(session.get(server.url))
+    asked = asyncio.create_task(session.get(url))
     await asyncio.sleep(0.2)
     assert not asked.done()
     first = table(0)
@@ -49,23 +58,25 @@ async def test_who_asks_before_the_first_table_waits_for_it(
 
 
 async def test_a_known_table_is_304_at_once_or_after_the_wait(
-    server: TableServer, session: aiohttp.ClientSession
+    server: TableServer, url: str, session: aiohttp.ClientSession
 ) -> None:
     await server.publish(table(0))
     known = {"if-none-match": '"1"'}
-    async with session.get(server.url, headers=known) as answer:
+    async with session.get(url, headers=known) as answer:
         assert (answer.status, answer.headers["etag"]) == (304, '"1"')
     began = time.monotonic()
-    async with session.get(server.url, headers={**known, "prefer": "wait=1"}) as answer:
+    async with session.get(url, headers={**known, "prefer": "wait=1"}) as answer:
         assert answer.status == 304
     assert 0.9 < time.monotonic() - began < 10
 
 
-async def test_a_change_ends_the_wait(server: TableServer, session: aiohttp.ClientSession) -> None:
+async def test_a_change_ends_the_wait(
+    server: TableServer, url: str, session: aiohttp.ClientSession
+) -> None:
     first = table(0)
     await server.publish(first)
     headers = {"if-none-match": '"1"', "prefer": "respond-async, wait=60"}
-    waiting = asyncio.create_task(session.get(server.url, headers=headers))
+    waiting = asyncio.create_task(session.get(url, headers=headers))
     await asyncio.sleep(0.1)
     await server.publish(table(20, first))
     async with await asyncio.wait_for(waiting, 5) as answer:
@@ -73,19 +84,19 @@ async def test_a_change_ends_the_wait(server: TableServer, session: aiohttp.Clie
 
 
 async def test_it_knows_which_table_the_gateway_uses(
-    server: TableServer, session: aiohttp.ClientSession
+    server: TableServer, url: str, session: aiohttp.ClientSession
 ) -> None:
     first = table(0)
     await server.publish(first)
     assert not await server.until_in_use(0.05)
-    async with session.get(server.url, headers={"if-none-match": '"1"'}):
+    async with session.get(url, headers={"if-none-match": '"1"'}):
         pass
     assert await server.until_in_use(0.05)
     await server.publish(table(20, first))
     assert not await server.until_in_use(0.05)
-    async with session.get(server.url):  # somebody else
+    async with session.get(url):  # somebody else
         pass
     assert not await server.until_in_use(0.05)
-    async with session.get(server.url, headers={"if-none-match": '"2"'}):
+    async with session.get(url, headers={"if-none-match": '"2"'}):
         pass
     assert await server.until_in_use(0.05)

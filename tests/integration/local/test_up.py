@@ -135,7 +135,8 @@ def test_stopping_answers_what_it_accepted_and_leaves_no_process(
     assert answer.startswith(b"HTTP/1.1 200"), answer
     assert b"probabilities" in answer
     assert up.process.wait(60) == 0, up.said()
-    assert len(up.children) == 2
+    # The gateway, the worker, two Redis and the predictor.
+    assert len(up.children) == 5
     assert not [pid for pid in up.children if is_running(pid)]
 
 
