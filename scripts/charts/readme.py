@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from scripts.charts.values_file import Value
+from scripts.charts.values_file import Field, Value
 
 BEGIN = "<!-- values: written by make generate from values.yaml -->"
 END = "<!-- end of values -->"
@@ -36,9 +36,19 @@ def _rows(values: list[Value]) -> Iterator[tuple[str, str, str, str]]:
             yield from _rows(value.children)
             continue
         yield f"`{value.path}`", _type(value), _default(value.default), _cell(value.meaning)
-        for key in value.fields:
-            kind = f"{key.type}, required" if key.required else key.type
-            yield f"`{value.path}[].{key.name}`", kind, "", _cell(key.meaning)
+        yield from _entries(f"{value.path}[]", value.fields)
+
+
+def _entries(path: str, fields: tuple[Field, ...]) -> Iterator[tuple[str, str, str, str]]:
+    for key in fields:
+        kind = "list" if key.fields else key.type
+        yield (
+            f"`{path}.{key.name}`",
+            f"{kind}, required" if key.required else kind,
+            "",
+            _cell(key.meaning),
+        )
+        yield from _entries(f"{path}.{key.name}[]", key.fields)
 
 
 def _type(value: Value) -> str:

@@ -73,6 +73,8 @@ def _entry(fields: tuple[Field, ...]) -> dict[str, Any]:
         properties[key.name] = {"description": key.meaning, **_type(key.type)}
         if key.pattern:
             properties[key.name]["pattern"] = key.pattern
+        if key.fields:
+            properties[key.name] |= {"items": _entry(key.fields), "minItems": 1}
     return {
         "type": "object",
         "additionalProperties": False,

@@ -7,13 +7,15 @@ one a line:
   ``quantity`` are strings of those forms);
 - ``@enum a b``, ``@pattern REGEX``, ``@minimum N``, ``@maximum N``: what it may be;
 - ``@values TYPE``: a map of any keys to that type; ``@items TYPE``: a list of that type;
-- ``@field NAME TYPE [required] [/REGEX/] -- MEANING``: a key of each entry of a list;
+- ``@field NAME TYPE [required] [/REGEX/] -- MEANING``: a key of each entry of a list; where that is
+  itself a list of entries, ``@field NAME[].KEY ...`` are theirs;
 - ``@open``: handed on to Kubernetes, which checks it.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from dataclasses import field as made
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,7 @@ class Field:
     required: bool
     pattern: str | None
     meaning: str
+    fields: tuple["Field", ...] = ()
 
 
 @dataclass
@@ -71,7 +74,7 @@ class Value:
     items: str | None = None
     fields: tuple[Field, ...] = ()
     is_open: bool = False
-    children: list["Value"] = field(default_factory=list)
+    children: list["Value"] = made(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -150,7 +153,7 @@ def _declare(value: Value, declaration: str, where: str) -> None:
         case "items":
             value.items = _type(rest, where)
         case "field":
-            value.fields = (*value.fields, _field(rest, where))
+            value.fields = _with(value.fields, _field(rest, where), where)
         case _:
             value.is_open = True
 
@@ -170,4 +173,19 @@ def _field(text: str, where: str) -> Field:
         match["required"] is not None,
         match["pattern"],
         match["meaning"],
+    )
+
+
+def _with(fields: tuple[Field, ...], new: Field, where: str) -> tuple[Field, ...]:
+    """``fields`` and a new one, at the end or, where its name is ``LIST[].NAME``, in that list."""
+    outer, inside, name = new.name.partition("[].")
+    if not inside:
+        return (*fields, new)
+    if all(field.name != outer or field.type != "array" for field in fields):
+        raise BadValues(f"{where}: @field {new.name} comes before a @field {outer} array")
+    return tuple(
+        replace(field, fields=_with(field.fields, replace(new, name=name), where))
+        if field.name == outer
+        else field
+        for field in fields
     )

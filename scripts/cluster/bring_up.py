@@ -84,9 +84,9 @@ def _steps(cluster: Cluster, images: tuple[str, ...]) -> None:
             kubectl("wait", "apiservice", "--all", "--for=condition=Available", "--timeout=120s")
         with progress.step("Trellis") as say:
             platform.namespace(cluster, say)
-            platform.chart(cluster, say)
             say(f"the workers to have {', '.join(images)}")
             own.result()
+            platform.chart(cluster, images, say)
     with progress.step("First prediction") as say:
         first_answer.deploy(kubectl, settings, say)
         first_answer.ask(kubectl, settings, say)

@@ -6,8 +6,8 @@ from scripts.cluster.progress import Say
 from scripts.images import build
 from scripts.images.targets import Target, named
 
-#: What every model of `manifests/base` runs on.
-DEFAULT = ("predictor",)
+#: What every model of `manifests/base` runs on, and what stands before them.
+DEFAULT = ("predictor", "gateway")
 
 
 def ensure(base: str, names: Sequence[str], say: Say) -> list[str]:

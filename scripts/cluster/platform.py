@@ -1,15 +1,25 @@
 """Trellis itself in the cluster: the models' namespace and volume, and the platform chart."""
 
+import json
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
-from scripts.cluster import apply
+import yaml
+
+from scripts.cluster import apply, first_answer
 from scripts.cluster.cluster import Cluster
 from scripts.cluster.documents import read
 from scripts.cluster.progress import Say
-from scripts.cluster.settings import NAMESPACE
+from scripts.cluster.settings import DOMAIN, NAMESPACE
 
 RELEASE = "trellis"
+#: Where the gateway's page is, at the cluster's ports of this machine.
+GATEWAY_HOST = f"gateway.{NAMESPACE}.{DOMAIN}"
+#: Of `scripts/cluster/components/prometheus.yaml`.
+PROMETHEUS = "http://prometheus.monitoring.svc.cluster.local:9090"
 _CHART = Path("charts/trellis")
+_MODELS = Path("manifests/base")
 _FILES = (
     Path("manifests/platform/namespace.yaml"),
     Path("manifests/overlays/kind/platform/models-volume.yaml"),
@@ -28,14 +38,51 @@ def namespace(cluster: Cluster, say: Say) -> None:
     )  # fmt: skip
 
 
-def chart(cluster: Cluster, say: Say) -> None:
-    """Serving runtimes, Redis and network policies, by `charts/trellis`."""
-    say("charts/trellis to be installed, and its Redis to answer")
+def chart(cluster: Cluster, images: Collection[str], say: Say) -> None:
+    """Serving runtimes, Redis, network policies and the gateway, by `charts/trellis`."""
+    say("charts/trellis to be installed, and its parts to be ready")
+    checkout = cluster.settings.checkout
+    wanted = values(checkout, cluster.supply.redis, images, cluster.extras)
     cluster.helm(
-        "upgrade", "--install", RELEASE, str(cluster.settings.checkout / _CHART),
-        "--namespace", NAMESPACE,
-        "--set-string", f"redis.image={cluster.supply.redis}",
-        # A volume of kind lives on one node; here the data may end with the pod.
-        "--set-string", "redis.durable.storage=",
+        "upgrade", "--install", RELEASE, str(checkout / _CHART),
+        "--namespace", NAMESPACE, "--values", "-",
         "--wait", "--timeout", "180s",
+        text=json.dumps(wanted),
     )  # fmt: skip
+
+
+def values(
+    checkout: Path, redis: str, images: Collection[str], extras: Collection[str]
+) -> dict[str, Any]:
+    """Values of the platform chart for a cluster of one machine.
+
+    ``redis`` is its image; ``images`` are targets of the Dockerfile that the nodes have, without
+    `gateway` among them there is none; ``extras`` are keys of `EXTRAS`.
+    """
+    little = {"requests": {"cpu": "25m", "memory": "128Mi"}}
+    return {
+        # A volume of kind lives on one node; here the data may end with the pod.
+        "redis": {"image": redis, "durable": {"storage": ""}},
+        "gateway": {
+            "enabled": "gateway" in images,
+            "replicas": 1,
+            # Nobody but this machine reaches the ports.
+            "auth": "open",
+            "routes": _routes(checkout),
+            "defaultModel": first_answer.MODEL,
+            "resources": little,
+            "ingress": {"kind": "kourier", "hosts": [GATEWAY_HOST]},
+            **({"prometheusUrl": PROMETHEUS} if "prometheus" in extras else {}),
+        },
+        "worker": {"resources": little, "keda": {"enabled": "keda" in extras}},
+    }
+
+
+def _routes(checkout: Path) -> list[dict[str, Any]]:
+    """A route for each model of `manifests/base`, to the version that its manifest names."""
+    found = []
+    for file in sorted((checkout / _MODELS).glob("[!k]*.yaml")):
+        service = yaml.safe_load(file.read_text("utf-8"))
+        version = service["spec"]["predictor"]["model"]["storageUri"].rpartition("/")[2]
+        found.append({"model": service["metadata"]["name"], "arms": [{"version": version}]})
+    return found

@@ -1,6 +1,6 @@
 """The last lines of a bring-up: time, memory, and what to do next."""
 
-from scripts.cluster import figures, first_answer
+from scripts.cluster import figures, first_answer, platform
 from scripts.cluster.cluster import Cluster
 from scripts.cluster.settings import NAMESPACE
 
@@ -31,6 +31,7 @@ def next_steps(cluster: Cluster) -> list[str]:
         f"  kubectl get inferenceservices -n {NAMESPACE}",
         f"  curl -F file=@{first_answer.PICTURE} http://{host}/v1/models/{first_answer.MODEL}:predict",
         "  kubectl apply -k manifests/overlays/kind     # the other models",
+        f"  http://{platform.GATEWAY_HOST}:{settings.http_port}/     # the page, where the gateway is",
         "  make cluster-down",
     ]
     if cluster.extras & {"tls", "redirect"}:

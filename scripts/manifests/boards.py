@@ -91,7 +91,7 @@ def predictors_board() -> str:
 
 
 def gateway_board() -> str:
-    """``gateway.json``: what callers got, and the routing table in use."""
+    """``gateway.json``: what callers got, the routing table in use, and what is beside requests."""
     metrics = GatewayMetrics(CollectorRegistry())
     who = 'job="gateway", namespace=~"$namespace", model=~"$model"'
     here = 'job="gateway", namespace=~"$namespace"'
@@ -130,8 +130,137 @@ def gateway_board() -> str:
                 ],
                 "short",
             ),
+            *_arms(metrics, who),
+            *_access(metrics, here),
+            *_experiments(metrics, 'job=~"gateway|worker", namespace=~"$namespace"'),
+            *_jobs(metrics, 'job=~"gateway|worker", namespace=~"$namespace"'),
         ],
     )
+
+
+def _arms(metrics: GatewayMetrics, who: str) -> list[Panel]:
+    """The cache, and arms that are left alone."""
+    hits, misses = (
+        rate(name(it), who, REVISION) for it in (metrics.cache_hits, metrics.cache_misses)
+    )
+    return [
+        Panel(
+            "Cache hits",
+            "Share of the requests that the cache was asked for and that it answered.",
+            [(f"{hits} / ({hits} + {misses})", LEGEND)],
+            "percentunit",
+        ),
+        Panel(
+            "Arms left alone",
+            "Gateways that ejected the arm after failures in a row, and how often that begins.",
+            [
+                (f"sum by ({REVISION}) ({name(metrics.ejected)}{{{who}}})", LEGEND),
+                (rate(name(metrics.ejections), who, REVISION), f"begins {LEGEND}"),
+            ],
+            "short",
+        ),
+        Panel(
+            "Answered by another arm",
+            "Requests a second of this arm's units, while it was down.",
+            [(rate(name(metrics.fallbacks), who, REVISION), LEGEND)],
+            "reqps",
+        ),
+    ]
+
+
+def _access(metrics: GatewayMetrics, here: str) -> list[Panel]:
+    """Who was refused, and helpers that are not asked."""
+    return [
+        Panel(
+            "Refused",
+            "Requests a second without leave, by reason; `unchecked` passed since limits had no Redis.",
+            [
+                (rate(name(metrics.access_refused), here, "reason"), "{{reason}}"),
+                (rate(name(metrics.limits_unchecked), here, "namespace"), "unchecked"),
+            ],
+            "reqps",
+        ),
+        Panel(
+            "Helpers not asked",
+            "Gateways whose circuit to a slow or dead helper is open.",
+            [(f"sum by (circuit) ({name(metrics.circuit_open)}{{{here}}})", "{{circuit}}")],
+            "short",
+        ),
+    ]
+
+
+def _experiments(metrics: GatewayMetrics, everywhere: str) -> list[Panel]:
+    """Exposures and outcomes."""
+    return [
+        Panel(
+            "Exposures",
+            "Answered requests a second of each arm, as units were assigned; `dropped` were not stored.",
+            [
+                (
+                    rate(name(metrics.exposures), everywhere, "experiment, arm"),
+                    "{{experiment}} {{arm}}",
+                ),
+                (rate(name(metrics.events_dropped), everywhere, "reason"), "dropped: {{reason}}"),
+            ],
+            "reqps",
+        ),
+        Panel(
+            "Feedback",
+            "A second, by kind and by what became of it.",
+            [(rate(name(metrics.outcomes), everywhere, "kind, result"), "{{kind}} {{result}}")],
+            "short",
+        ),
+    ]
+
+
+def _jobs(metrics: GatewayMetrics, everywhere: str) -> list[Panel]:
+    """Asynchronous requests, as gateways and workers count them."""
+    wait = name(metrics.jobs_wait)
+    return [
+        Panel(
+            "Jobs",
+            "A second, by what became of them.",
+            [(rate(name(metrics.jobs), everywhere, "state"), "{{state}}")],
+            "short",
+        ),
+        Panel(
+            "Jobs now",
+            "Of the whole store: queued, waiting for another attempt, running, dead; and callers that wait.",
+            [
+                (f"max by (state) ({name(metrics.jobs_backlog)}{{{everywhere}}})", "{{state}}"),
+                (f"sum({name(metrics.job_waiters)}{{{everywhere}}})", "callers"),
+            ],
+            "short",
+        ),
+        Panel(
+            "Wait of a job",
+            "From its acceptance, or its next attempt's time, to its start.",
+            [
+                (
+                    f"histogram_quantile({part}, {rate(f'{wait}_bucket', everywhere, 'le')})",
+                    f"P{round(part * 100)}",
+                )
+                for part in (0.5, 0.99)
+            ],
+            "s",
+        ),
+        Panel(
+            "Jobs gone astray",
+            "Answers that came too late and were not stored, jobs of dead workers, stores found empty.",
+            [
+                (rate(name(metrics.jobs_fenced), everywhere, "namespace"), "fenced"),
+                (rate(name(metrics.jobs_reclaimed), everywhere, "namespace"), "taken over"),
+                (rate(name(metrics.jobs_store_lost), everywhere, "namespace"), "store lost"),
+            ],
+            "short",
+        ),
+        Panel(
+            "Callbacks",
+            "Attempts a second, by outcome.",
+            [(rate(name(metrics.callbacks), everywhere, "outcome"), "{{outcome}}")],
+            "short",
+        ),
+    ]
 
 
 def _answers(

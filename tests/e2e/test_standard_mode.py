@@ -42,7 +42,7 @@ def ready(kube: Kube, namespace: str, times: Times) -> Document:
 @pytest.fixture(scope="module")
 def port(kube: Kube, namespace: str, ready: Document) -> Iterator[int]:
     """Where its Service answers."""
-    with forwarded(kube, namespace, f"{ready['metadata']['name']}-predictor", 80) as local:
+    with forwarded(kube, namespace, f"service/{ready['metadata']['name']}-predictor", 80) as local:
         yield local
 
 

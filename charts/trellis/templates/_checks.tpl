@@ -18,4 +18,74 @@
 {{- fail (printf "runtimes.install: %q is no runtime of this chart; there are trellis, trellis-gpu, trellis-grpc, trellis-keras and trellis-sklearn." .) -}}
 {{- end -}}
 {{- end -}}
+{{- include "trellis.checkRoutes" . -}}
+{{- include "trellis.checkGateway" . -}}
+{{- end -}}
+
+{{- define "trellis.checkRoutes" -}}
+{{- $models := dict -}}
+{{- range $route := .Values.gateway.routes -}}
+{{- if hasKey $models .model -}}
+{{- fail (printf "gateway.routes: %q is there twice; a model has one entry, with all of its arms." .model) -}}
+{{- end -}}
+{{- $_ := set $models .model true -}}
+{{- $total := 0 -}}
+{{- $places := dict -}}
+{{- range .arms -}}
+{{- $weight := include "trellis.weight" . | int64 -}}
+{{- if lt $weight 0 -}}
+{{- fail (printf "gateway.routes: %s, version %s: weight is %d; it is 0 or more." $route.model .version $weight) -}}
+{{- end -}}
+{{- $total = add $total $weight -}}
+{{- $place := printf "%s, tag %q" (.service | default $route.model) (.tag | default "") -}}
+{{- if hasKey $places $place -}}
+{{- fail (printf "gateway.routes: %s: two arms lead to service %s; give each version a service or a tag of its own." $route.model $place) -}}
+{{- end -}}
+{{- $_ := set $places $place true -}}
+{{- end -}}
+{{- if or (eq (int64 $total) 0) (gt (int64 $total) 1000000) -}}
+{{- fail (printf "gateway.routes: %s: the weights of its arms sum to %d; the sum is 1 to 1000000." $route.model $total) -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.gateway.defaultModel -}}
+{{- if not (or (hasKey $models .) $.Values.gateway.controllerUrl) -}}
+{{- fail (printf "gateway.defaultModel is %q, which gateway.routes does not have." .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "trellis.checkGateway" -}}
+{{- $gateway := .Values.gateway -}}
+{{- $ingress := $gateway.ingress -}}
+{{- if and (ne $ingress.kind "none") (not $ingress.hosts) -}}
+{{- fail (printf "gateway.ingress.kind is %s and gateway.ingress.hosts is empty: name the hosts of the gateway." $ingress.kind) -}}
+{{- end -}}
+{{- if and (eq $ingress.kind "none") (or $ingress.hosts $ingress.grpcHosts $ingress.tlsSecret) -}}
+{{- fail "gateway.ingress.kind is none and hosts or tlsSecret are set, which nothing reads: set gateway.ingress.kind to kourier or kubernetes." -}}
+{{- end -}}
+{{- if and (ne $ingress.kind "kourier") (or $ingress.redirect $ingress.grpcHosts) -}}
+{{- fail (printf "gateway.ingress.redirect and gateway.ingress.grpcHosts are for Kourier, and gateway.ingress.kind is %s: use your controller's annotations." $ingress.kind) -}}
+{{- end -}}
+{{- if and (ne $ingress.kind "kubernetes") (or $ingress.className $ingress.annotations) -}}
+{{- fail (printf "gateway.ingress.className and gateway.ingress.annotations are of an Ingress, and gateway.ingress.kind is %s: set gateway.ingress.kind: kubernetes." $ingress.kind) -}}
+{{- end -}}
+{{- with $gateway.autoscaling -}}
+{{- if and .enabled (gt (int .minReplicas) (int .maxReplicas)) -}}
+{{- fail (printf "gateway.autoscaling.minReplicas is %d and gateway.autoscaling.maxReplicas is %d." (int .minReplicas) (int .maxReplicas)) -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.worker.keda -}}
+{{- if and .enabled (gt (int .minReplicas) (int .maxReplicas)) -}}
+{{- fail (printf "worker.keda.minReplicas is %d and worker.keda.maxReplicas is %d." (int .minReplicas) (int .maxReplicas)) -}}
+{{- end -}}
+{{- if and .enabled (contains "%" (get (include "trellis.redisLogin" $ | fromJson) "password")) -}}
+{{- fail "worker.keda.enabled is true and the password in redis.url is percent-encoded, which KEDA would take as it stands: choose one of letters and digits." -}}
+{{- end -}}
+{{- end -}}
+{{- $managed := include "trellis.gatewayManaged" . | fromYaml -}}
+{{- range $name, $_ := $gateway.env -}}
+{{- if hasKey $managed $name -}}
+{{- fail (printf "gateway.env: %s is set by %s." $name (get $managed $name)) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}

@@ -69,3 +69,16 @@ containers:
       - name: data
         mountPath: /data
 {{- end -}}
+
+{{- /* Address of the durable Redis, parsed. */ -}}
+{{- define "trellis.redisUrl" -}}
+{{- $own := printf "redis://trellis-redis.%s.svc.cluster.local:6379/0" .Release.Namespace -}}
+{{- .Values.redis.bring | ternary $own .Values.redis.url | urlParse | toJson -}}
+{{- end -}}
+
+{{- /* User and password of the durable Redis, for who takes them apart from the address: KEDA. */ -}}
+{{- define "trellis.redisLogin" -}}
+{{- $user := get (include "trellis.redisUrl" . | fromJson) "userinfo" -}}
+{{- $password := .Values.redis.bring | ternary .Values.redis.password (splitn ":" 2 $user)._1 -}}
+{{- dict "username" (splitn ":" 2 $user)._0 "password" ($password | default "") | toJson -}}
+{{- end -}}

@@ -6,15 +6,20 @@ import shutil
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pytest
 import tritonclient.grpc as grpc_client
 
+from scripts.cluster import built, releases, way
+from scripts.cluster.preflight import engine
+from scripts.cluster.settings import from_environment
 from scripts.images.check import first_example
+from scripts.images.docker import docker
 from scripts.images.targets import ROOT, named
 from tests.integration.serving.process import PredictorProcess
 from trellis.local.ports import free_ports
@@ -44,10 +49,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def compose(folder: Path, ports: tuple[int, int]) -> Iterator[Compose]:
+def redis_image() -> str:
+    """The image of Redis: the official one where the engine can pull it, else the one that is built."""
+    settings, found = from_environment(os.environ), engine()
+    if way.choose(settings, found.registry)[0] == "pull":
+        return releases.images()["redis"]
+    supply = built.supply(settings.cache, ("redis",), print)
+    docker("load", "--quiet", "--input", str(supply.archives[supply.redis]))
+    return supply.redis
+
+
+@pytest.fixture(scope="module")
+def compose(folder: Path, ports: tuple[int, int], redis_image: str) -> Iterator[Compose]:
     """`docker compose` over the running services."""
     environment = {
         **os.environ,
+        "TRELLIS_REDIS_IMAGE": redis_image,
         "TRELLIS_HTTP_PORT": str(ports[0]),
         "TRELLIS_GRPC_PORT": str(ports[1]),
     }
@@ -77,11 +94,13 @@ def compose(folder: Path, ports: tuple[int, int]) -> Iterator[Compose]:
 def ask(ports: tuple[int, int]) -> Callable[..., Any]:
     """Posts a JSON body to the gateway and gives its answer, headers included."""
 
-    def call(path: str, body: object) -> tuple[dict[str, Any], dict[str, str]]:
+    def call(
+        path: str, body: object, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> tuple[dict[str, Any], dict[str, str]]:
         request = urllib.request.Request(
             f"http://127.0.0.1:{ports[0]}{path}",
             json.dumps(body).encode(),
-            {"content-type": "application/json"},
+            {"content-type": "application/json", **headers},
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer), dict(answer.headers)
@@ -132,22 +151,48 @@ def test_an_edited_table_moves_the_units_without_a_restart(
     stable["intervals"], canary["intervals"] = [], [[0, 1]]
     table["version"] += 1
     path.write_text(json.dumps(table))
+    # Who asks for no version is not told which it was; the second one answers otherwise.
+    told = [ask(f"/v2/models/tomato/versions/{name}/infer", example)[0] for name in ("v1", "v2")]
+    first, second = (round(outputs(answer)["confidence"][0], 4) for answer in told)
+    assert first != second
     until = time.monotonic() + 30
-    versions: set[str] = set()
-    while versions != {"v2"}:
-        assert time.monotonic() < until, f"after 30 s units still meet {versions}"
+    found: set[float] = set()
+    while found != {second}:
+        assert time.monotonic() < until, f"after 30 s units still get {found}"
         answers = [ask("/v2/models/tomato/infer", example)[0] for _ in range(20)]
-        versions = {answer["model_version"] for answer in answers}
+        found = {round(outputs(answer)["confidence"][0], 4) for answer in answers}
 
 
-def test_the_containers_run_restricted(compose: Compose) -> None:
+def test_an_accepted_job_outlives_every_process(
+    ask: Callable[..., Any], compose: Compose, ports: tuple[int, int]
+) -> None:
+    example = first_example(ROOT / "models/diabetes/v1/model.yaml")
+    compose("stop", "worker")
+    told, _ = ask("/v2/models/diabetes/infer", example, {"prefer": "respond-async"})
+    compose("kill", "redis", "gateway")
+    compose("up", "--detach", "--no-build", "--wait", "--wait-timeout=120")
+    address = f"http://127.0.0.1:{ports[0]}/jobs/{told['id']}"
+    request = urllib.request.Request(address, headers={"prefer": "wait=60"})
+    with urllib.request.urlopen(request, timeout=90) as answer:
+        assert json.load(answer)["state"] == "succeeded"
+
+
+def test_both_pages_are_there(ports: tuple[int, int]) -> None:
+    for path in ("/", "/dashboard"):
+        with urllib.request.urlopen(f"http://127.0.0.1:{ports[0]}{path}", timeout=30) as answer:
+            assert answer.status == 200
+            assert answer.headers["content-type"].startswith("text/html")
+
+
+def test_the_containers_run_restricted(compose: Compose, redis_image: str) -> None:
     names = compose("ps", "--quiet").split()
-    assert len(names) == 6
+    assert len(names) == 9
     for name in names:
         told = json.loads(
             subprocess.run(["docker", "inspect", name], capture_output=True, check=True).stdout
         )[0]
-        assert told["Config"]["User"] == "65532:65532"
         assert told["HostConfig"]["ReadonlyRootfs"] is True
         assert told["HostConfig"]["CapDrop"] == ["ALL"]
-        assert told["Config"]["Image"] in {target.image for target in named([])}
+        if told["Config"]["Image"] != redis_image:
+            assert told["Config"]["User"] == "65532:65532"
+            assert told["Config"]["Image"] in {target.image for target in named([])}

@@ -35,6 +35,23 @@ def test_a_pod_may_name_the_command_itself(target: Target) -> None:
     assert "--model_dir" in told
 
 
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        (("trellis.gateway.worker",), "--worker_concurrency"),
+        (("trellis.cli", "keys"), "create"),
+        (("trellis.cli", "jobs"), "dead"),
+    ],
+    ids=["worker", "keys", "jobs"],
+)
+def test_the_gateway_s_image_runs_workers_and_the_commands_of_keys_and_jobs(
+    module: tuple[str, ...], words: str
+) -> None:
+    (target,) = named(["gateway"])
+    told = docker("run", "--rm", "--entrypoint=python", target.image, "-m", *module, "--help")
+    assert words in told
+
+
 def test_a_change_of_code_makes_one_new_layer(base: str, tmp_path: Path) -> None:
     (target,) = named(["predictor"])
     for name in ("Dockerfile", ".dockerignore"):

@@ -1,4 +1,4 @@
-"""A way to a Service that has no ingress: `kubectl port-forward`."""
+"""A way to what has no ingress: `kubectl port-forward`."""
 
 import subprocess
 from collections.abc import Iterator
@@ -10,16 +10,18 @@ from tests.integration.serving.process import HOST, Caller, free_port
 
 
 @contextmanager
-def forwarded(kube: Kube, namespace: str, service: str, port: int) -> Iterator[int]:
-    """A port of this machine that leads to one pod of a Service, once it answers HTTP."""
+def forwarded(kube: Kube, namespace: str, target: str, port: int) -> Iterator[int]:
+    """A port of this machine that leads to a pod, ``pod/NAME`` or one of ``service/NAME``, once it
+    answers HTTP.
+    """
     local = free_port()
     command = [
         str(kube.run.path), "--kubeconfig", str(kube.settings.kubeconfig),
-        "port-forward", "--namespace", namespace, f"service/{service}", f"{local}:{port}",
+        "port-forward", "--namespace", namespace, target, f"{local}:{port}",
     ]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
         try:
-            wait_for(f"way to {service}", lambda: _answers(child, local), 30)
+            wait_for(f"way to {target}", lambda: _answers(child, local), 30)
             yield local
         finally:
             child.terminate()

@@ -1,10 +1,21 @@
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from tests.unit.charts.helm import PLATFORM, ROOT, Document, Helm, named, of_kind
 
 COMPONENTS = ROOT / "manifests/components"
+
+#: What brings every template of the gateway.
+EVERYTHING: dict[str, Any] = {
+    "gateway": {
+        "autoscaling": {"enabled": True},
+        "ingress": {"kind": "kourier", "hosts": ["a.example.com"], "from": [{"podSelector": {}}]},
+    },
+    "worker": {"keda": {"enabled": True}},
+    "networkPolicies": {"egress": [{"ports": [{"port": 6379}]}]},
+}
 
 
 def plain(folder: str, kind: str) -> dict[str, Document]:
@@ -37,8 +48,9 @@ def test_policies_can_be_left_out_and_the_notes_say_what_that_means(helm: Helm) 
 
 
 def test_monitoring_is_only_there_where_it_is_asked_for(helm: Helm) -> None:
-    kinds = {document["kind"] for document in helm.render(PLATFORM)}
-    assert not kinds & {"PodMonitor", "PrometheusRule", "ConfigMap"}
+    rendered = helm.render(PLATFORM)
+    assert not {document["kind"] for document in rendered} & {"PodMonitor", "PrometheusRule"}
+    assert set(by_name(rendered, "ConfigMap")) == {"trellis-routing-table"}
 
 
 def test_monitoring_is_the_plain_manifests_under_ones_own_labels(helm: Helm) -> None:
@@ -59,7 +71,7 @@ def test_monitoring_is_the_plain_manifests_under_ones_own_labels(helm: Helm) -> 
 
 
 def test_every_object_is_in_the_releases_namespace(helm: Helm) -> None:
-    rendered = helm.render(PLATFORM, {"monitoring": {"enabled": True}})
+    rendered = helm.render(PLATFORM, {"monitoring": {"enabled": True}, **EVERYTHING})
     for document in rendered:
         cluster_wide = document["kind"] == "ClusterServingRuntime"
         assert document["metadata"].get("namespace") == (None if cluster_wide else "trellis")
@@ -71,4 +83,4 @@ def test_the_notes_name_what_there_is(helm: Helm) -> None:
     assert "pod-security.kubernetes.io/enforce=restricted" in notes
     assert Path("charts/model").name in notes
     pointed = {"redis": {"bring": False, "url": "redis://a", "cacheUrl": "redis://b"}}
-    assert "rollout status" not in helm.notes(PLATFORM, pointed)
+    assert "statefulset" not in helm.notes(PLATFORM, pointed)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.unit.charts.helm import PLATFORM, ROOT, Document, Helm, Refused, named, of_kind
+from tests.unit.charts.helm import PLATFORM, ROOT, Document, Helm, Refused, named
 from tests.unit.manifests.pod_security import violations
 
 OWN = {"bring": False, "url": "rediss://:secret@a:6380/0", "cacheUrl": "redis://b:6379/1"}
@@ -127,7 +127,7 @@ def test_without_a_password_redis_hears_other_pods(helm: Helm, kind: str, name: 
 
 
 def test_ones_own_redis_is_pointed_to(helm: Helm) -> None:
-    rendered = helm.render(PLATFORM, {"redis": OWN})
+    rendered = helm.render(PLATFORM, {"redis": OWN, "gateway": {"enabled": False}})
     assert named(rendered, "Secret", "trellis-redis")["stringData"] == {
         "TRELLIS_REDIS_URL": OWN["url"],
         "TRELLIS_CACHE_REDIS_URL": OWN["cacheUrl"],
@@ -163,7 +163,7 @@ def test_the_image_is_of_the_pinned_version() -> None:
 
 
 def test_the_test_pod_is_restricted_and_has_both_addresses(helm: Helm) -> None:
-    (pod,) = of_kind(helm.render(PLATFORM), "Pod")
+    pod = named(helm.render(PLATFORM), "Pod", "trellis-redis-test")
     assert list(violations(pod["spec"])) == []
     assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
     (container,) = pod["spec"]["containers"]

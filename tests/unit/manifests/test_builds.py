@@ -21,7 +21,7 @@ from trellis.local.validate import read_and_check
 
 OVERLAYS = ("kind", "production")
 #: Those that change or join what an overlay holds; argocd and flux point at one.
-COMPONENTS = ("gpu", "hpa", "keda", "monitoring", "network-policy")
+COMPONENTS = ("gateway", "gpu", "hpa", "keda", "monitoring", "network-policy")
 COMBINATIONS = [
     *[(overlay, (component,)) for overlay, component in itertools.product(OVERLAYS, COMPONENTS)],
     *[(overlay, pair) for overlay in OVERLAYS for pair in (("gpu", "hpa"), ("hpa", "gpu"))],

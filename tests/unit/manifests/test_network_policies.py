@@ -18,6 +18,11 @@ PORTS = {flow.port for flow in flows()} | {
 }
 
 
+def everybody() -> dict[str, Peer]:
+    """The parties, and the world by two of its addresses."""
+    return {**parties(), INTERNET.name: INTERNET, PRIVATE.name: PRIVATE}
+
+
 @pytest.fixture
 def policies(build: Build) -> Documents:
     return of_kind(build(PLATFORM), "NetworkPolicy")
@@ -25,11 +30,11 @@ def policies(build: Build) -> Documents:
 
 def test_every_party_of_a_flow_is_described() -> None:
     named = {name for flow in flows() for name in (flow.source, flow.destination)}
-    assert named <= set(parties())
+    assert named <= set(everybody())
 
 
 def test_each_listed_flow_is_allowed(policies: Documents) -> None:
-    who = parties()
+    who = everybody()
     denied = [
         flow
         for flow in flows()
@@ -40,10 +45,10 @@ def test_each_listed_flow_is_allowed(policies: Documents) -> None:
 
 def test_every_other_pair_and_port_is_denied(policies: Documents) -> None:
     listed = {(flow.source, flow.destination, flow.port) for flow in flows()}
-    everybody = [*parties().values(), INTERNET, PRIVATE]
+    who = everybody().values()
     tried = 0
     open_ways = []
-    for source, destination, port in itertools.product(everybody, everybody, PORTS):
+    for source, destination, port in itertools.product(who, who, PORTS):
         ours = "trellis" in {source.namespace, destination.namespace}
         if not ours or source is destination or (source.name, destination.name, port) in listed:
             continue
@@ -62,10 +67,10 @@ def test_no_policy_is_for_nothing(file: Path, policies: Documents) -> None:
     own = {(d["kind"], d["metadata"]["name"]) for d in yaml.safe_load_all(file.read_text())}
     rest = [one for one in policies if (one["kind"], one["metadata"]["name"]) not in own]
     assert len(rest) < len(policies)
-    everybody = [*parties().values(), INTERNET]
+    who = everybody().values()
     assert any(
         allowed(source, destination, port, policies) != allowed(source, destination, port, rest)
-        for source, destination, port in itertools.product(everybody, everybody, PORTS)
+        for source, destination, port in itertools.product(who, who, PORTS)
     )
 
 

@@ -16,6 +16,8 @@ part:
   size: 2
 # -- Arms.
 # @field name string required -- its name
+# @field parts array required -- its parts
+# @field parts[].size integer -- a part's size
 arms: []
 """
 
@@ -35,6 +37,8 @@ def test_the_table_goes_between_the_marks_and_the_rest_stays(tmp_path: Path) -> 
     assert "| **`part`** |  |  | Part. |" in text
     assert "| `part.size` | integer, from 1 | `2` | Size. |" in text
     assert "| `arms[].name` | string, required |  | its name |" in text
+    assert "| `arms[].parts` | list, required |  | its parts |" in text
+    assert "| `arms[].parts[].size` | integer |  | a part's size |" in text
 
 
 def test_a_second_writing_changes_nothing(tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ section:
 # -- Entries.
 # @field name string required /^[a-z]+$/ -- its name
 # @field size integer -- its size
+# @field parts array -- its parts
+# @field parts[].name string required -- the part's name
 entries: []
 """
 
@@ -65,6 +67,7 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         {"section": {"free": {"cpu": 1, "memory": "1.5Gi"}, "words": ["a"]}},
         {"section": {"anything": {"a": [1]}}},
         {"entries": [{"name": "a", "size": 1}, {"name": "b"}]},
+        {"entries": [{"name": "a", "parts": [{"name": "b"}]}]},
         {"global": {"anything": 1}},
     ],
 )
@@ -93,6 +96,9 @@ def test_what_is_declared_passes(schema: dict[str, Any], values: dict[str, Any])
         ({"entries": [{}]}, "entries/0"),
         ({"entries": [{"name": "A"}]}, "entries/0/name"),
         ({"entries": [{"name": "a", "weight": 1}]}, "entries/0"),
+        ({"entries": [{"name": "a", "parts": [{}]}]}, "entries/0/parts/0"),
+        ({"entries": [{"name": "a", "parts": [{"name": "b", "size": 1}]}]}, "entries/0/parts/0"),
+        ({"entries": [{"name": "a", "parts": []}]}, "entries/0/parts"),
     ],
 )
 def test_what_is_not_declared_is_refused_where_it_stands(

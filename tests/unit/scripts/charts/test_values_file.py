@@ -72,6 +72,7 @@ def test_the_entries_of_a_list_have_declared_keys(tmp_path: Path) -> None:
         ("# -- Any.\n# @typ integer\ncount: 1\n", "@typ is unknown; there are @enum"),
         ("# -- Any.\n# @type int\ncount: 1\n", "type 'int' is unknown; there are array"),
         ("# -- Any.\n# @field name string\nall: []\n", "@field is not NAME TYPE"),
+        ("# -- Any.\n# @field a[].b string -- b\nall: []\n", "before a @field a array"),
         ("# -- Outer.\nouter:\n  inner: 1\n", "values.yaml:3: outer.inner has no comment"),
         ("- 1\n", "the file is no map"),
     ],

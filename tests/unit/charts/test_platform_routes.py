@@ -1,0 +1,137 @@
+"""The routing table that the chart makes of gateway.routes is one that a gateway takes."""
+
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.charts.helm import PLATFORM, ROOT, Helm, Refused, named
+from trellis.contracts.routing_table import ModelRoute, RoutingTable
+
+Route = dict[str, Any]
+
+
+def table(helm: Helm, *routes: Route) -> RoutingTable:
+    rendered = helm.render(PLATFORM, {"gateway": {"routes": list(routes)}})
+    document = named(rendered, "ConfigMap", "trellis-routing-table")["data"]["routing-table.json"]
+    return RoutingTable.model_validate_json(document)
+
+
+def route(helm: Helm, *arms: Route, **more: Any) -> ModelRoute:
+    return table(helm, {"model": "tomato", "arms": list(arms), **more}).models["tomato"]
+
+
+def test_without_routes_there_is_a_table_without_models(helm: Helm) -> None:
+    assert table(helm).models == {}
+
+
+def test_a_model_by_itself_is_its_inference_service(helm: Helm) -> None:
+    (arm,) = route(helm, {"version": "v1"}).arms
+    assert arm.url == "http://tomato-predictor.trellis.svc.cluster.local"
+    assert (arm.model, arm.version, arm.role, arm.weight) == ("tomato", "v1", "stable", 1)
+    assert arm.grpc_address is None
+
+
+def test_arms_of_an_experiment_answer_to_their_own_names(helm: Helm) -> None:
+    found = route(
+        helm,
+        {"version": "v1", "weight": 80},
+        {"version": "v2", "service": "tomato-b", "weight": 20, "grpc": True, "fingerprint": "f"},
+        experiment="leaves",
+    )
+    assert (found.experiment, found.record, found.salt) == ("leaves", True, "tomato")
+    assert [(arm.model, arm.role) for arm in found.arms] == [
+        ("tomato", "stable"),
+        ("tomato-b", "arm"),
+    ]
+    assert found.arms[1].grpc_address == "tomato-b-predictor.trellis.svc.cluster.local:80"
+    assert found.arms[1].fingerprint == "f"
+    assert [arm.intervals for arm in found.arms] == [((0, 0.8),), ((0.8, 1),)]
+
+
+def test_a_canary_is_reached_by_its_tags(helm: Helm) -> None:
+    prev, latest = route(
+        helm,
+        {"version": "v1", "tag": "prev", "weight": 9},
+        {"version": "v2", "tag": "latest", "role": "canary"},
+    ).arms
+    assert prev.url == "http://prev-tomato-predictor.trellis.svc.cluster.local"
+    assert latest.url == "http://latest-tomato-predictor.trellis.svc.cluster.local"
+    assert prev.model == latest.model == "tomato"
+    assert prev.revision != latest.revision
+    assert latest.role == "canary"
+    assert latest.weight == pytest.approx(0.1, abs=1e-12)
+
+
+def test_the_example_of_the_documentation_is_taken(helm: Helm) -> None:
+    page = (ROOT / "docs/deployment.md").read_text("utf-8")
+    values = yaml.safe_load(page.split("<<'END'\n")[1].split("\nEND\n")[0])
+    rendered = helm.render(PLATFORM, values)
+    document = named(rendered, "ConfigMap", "trellis-routing-table")["data"]["routing-table.json"]
+    weights = {
+        name: [round(arm.weight, 9) for arm in found.arms]
+        for name, found in RoutingTable.model_validate_json(document).models.items()
+    }
+    assert weights == {"tomato": [0.8, 0.2], "sentiment": [0.9, 0.1]}
+
+
+def test_an_arm_without_weight_can_be_asked_for(helm: Helm) -> None:
+    _, off = route(helm, {"version": "v1"}, {"version": "v2", "tag": "latest", "weight": 0}).arms
+    assert off.intervals == ()
+
+
+def test_a_routes_own_settings_are_the_tables(helm: Helm) -> None:
+    own = {
+        "strategy": "random",
+        "salt": "s",
+        "attributionWindow": 60,
+        "cacheSeconds": 0,
+        "override": "scope",
+    }
+    found = route(helm, {"version": "v1"}, **own)
+    assert own.items() <= found.model_dump(by_alias=True).items()
+    assert found.record is False
+
+
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(weights=st.lists(st.integers(0, 100_000), min_size=1, max_size=7).filter(any))
+def test_shares_are_exact_whatever_the_weights(helm: Helm, weights: list[int]) -> None:
+    arms = [
+        {"version": f"v{number}", "service": f"m{number}", "weight": weight}
+        for number, weight in enumerate(weights)
+    ]
+    found = [arm.weight for arm in route(helm, *arms).arms]
+    assert found == pytest.approx([weight / sum(weights) for weight in weights], abs=2e-12)
+
+
+ARM = {"version": "v1"}
+
+
+@pytest.mark.parametrize(
+    ("routes", "words"),
+    [
+        ([{"model": "a", "arms": [ARM]}] * 2, '"a" is there twice'),
+        ([{"model": "a", "arms": [{**ARM, "weight": -1}]}], "weight is -1"),
+        ([{"model": "a", "arms": [{**ARM, "weight": 0}]}], "sum to 0"),
+        ([{"model": "a", "arms": [{**ARM, "weight": 1_000_001}]}], "sum to 1000001"),
+        ([{"model": "a", "arms": [ARM, {"version": "v2"}]}], "two arms lead to service a"),
+        ([{"model": "a", "arms": []}], "at '/gateway/routes/0/arms'"),
+        ([{"model": "a"}], "missing property 'arms'"),
+        ([{"model": "a", "arms": [{**ARM, "wait": 1}]}], "'wait' not allowed"),
+        ([{"model": "a b", "arms": [ARM]}], "at '/gateway/routes/0/model'"),
+        ([{"model": "a", "arms": [{**ARM, "tag": "next"}]}], "at '/gateway/routes/0/arms/0/tag'"),
+        ([{"model": "a", "strategy": "sticky", "arms": [ARM]}], "strategy"),
+    ],
+)
+def test_a_route_that_cannot_be_is_told(helm: Helm, routes: list[Route], words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        helm.render(PLATFORM, {"gateway": {"routes": routes}})
+
+
+def test_a_default_model_is_one_of_the_routes(helm: Helm) -> None:
+    with pytest.raises(Refused, match='defaultModel is "a"'):
+        helm.render(PLATFORM, {"gateway": {"defaultModel": "a"}})
