@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from tests.bench import generators
-from tests.bench.processes import ROOT, SERVER_CORE, Server, pinned
-from tests.bench.rows import Contestant, Row
+from tests.bench.processes import LOAD_CORE, ROOT, SERVER_CORE, Server, pinned
+from tests.bench.rows import Contestant, Helper, Row
 from tests.bench.timing import Window, middle
 
 Tell = Callable[[str], None]
@@ -35,14 +35,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def started(contestant: Contestant, log: Path) -> Server:
+def started(contestant: Contestant, log: Path, cores: str = SERVER_CORE) -> Server:
     """Its server, to be entered; with ports of its own."""
     http, grpc = free_port(), free_port()
     command = [
         part.replace("{http}", str(http)).replace("{grpc}", str(grpc))
         for part in contestant.command
     ]
-    return Server(command, http, grpc, contestant.ready_path, log)
+    return Server(command, http, grpc, contestant.ready_path, log, cores)
+
+
+def helping(helper: Helper, log: Path, cores: str = LOAD_CORE) -> Server:
+    """Its server, to be entered."""
+    port = helper.port
+    return Server(helper.command, port, port, helper.ready_path, log, cores)
 
 
 def measure(row: Row, pace: Pace, scratch: Path, tell: Tell) -> dict[str, Window]:
@@ -51,6 +57,9 @@ def measure(row: Row, pace: Pace, scratch: Path, tell: Tell) -> dict[str, Window
     Raises ``RuntimeError`` where a contestant fails, or says something else than the others.
     """
     with ExitStack() as running:
+        for place, helper in enumerate(row.helpers):
+            tell(f"{row.key}: waiting for {helper.title} to start")
+            running.enter_context(helping(helper, scratch / f"{row.key}-helper-{place}.log"))
         turns: dict[str, Callable[[float], Window]] = {}
         said: dict[str, str] = {}
         for place, contestant in enumerate(row.contestants):

@@ -14,26 +14,32 @@ from typing import Self
 from tests.bench.requests import Grpc, Http
 
 ROOT = Path(__file__).parents[2]
-SERVER_CORE, LOAD_CORE = 0, 1
+SERVER_CORE, LOAD_CORE, BOTH_CORES = "0", "1", "0,1"
 _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-def pinned(core: int, command: Sequence[str]) -> list[str]:
-    """The command, held to one core."""
-    return ["taskset", "-c", str(core), *command]
+def pinned(cores: str, command: Sequence[str]) -> list[str]:
+    """The command, held to these cores."""
+    return ["taskset", "-c", cores, *command]
 
 
 class Server:
-    """A process on the server's core, from ``start`` until the ``with`` block ends.
+    """A process on ``cores`` from ``start`` until the ``with`` block ends.
 
     ``ready_path`` answers 200 once it serves (none: the gRPC port takes connections); what it prints goes to ``log``.
     """
 
     def __init__(
-        self, command: Sequence[str], http_port: int, grpc_port: int, ready_path: str, log: Path
+        self,
+        command: Sequence[str],
+        http_port: int,
+        grpc_port: int,
+        ready_path: str,
+        log: Path,
+        cores: str = SERVER_CORE,
     ) -> None:
-        self._command = pinned(SERVER_CORE, command)
+        self._command = pinned(cores, command)
         self._ready = f"http://127.0.0.1:{http_port}{ready_path}" if ready_path else ""
         self._http_port = http_port
         self._grpc_port = grpc_port

@@ -1,13 +1,24 @@
 """The results as Markdown: ratios first, then every contestant's figures."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.bench.footprint import Footprint
+from tests.bench.gateway.figures import Figures
 from tests.bench.measure import Pace
 from tests.bench.results import Measured, Verdict, footprint_verdicts
 
-_START, _END = "<!-- measured: start -->", "<!-- measured: end -->"
+
+@dataclass
+class Section:
+    """A part of the page with markers and a picture of its own."""
+
+    key: str
+    title: str
+    image: str
+    rows: list[Measured] = field(default_factory=list)
+    figures: list[Figures] = field(default_factory=list)
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> str:
@@ -51,41 +62,52 @@ def verdicts(rows: Sequence[Measured], footprint: dict[str, Footprint] | None) -
     return found + (footprint_verdicts(footprint) if footprint else [])
 
 
+def figures_table(found: Figures) -> str:
+    """What was seen."""
+    lines = [found.header, ("---", *("--:" for _ in found.header[1:])), *found.lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def document(
-    rows: Sequence[Measured],
+    section: Section,
     footprint: dict[str, Footprint] | None,
     machine: Sequence[tuple[str, str]],
     pace: Pace,
 ) -> str:
-    """What stands between the markers of ``docs/benchmarks.md``."""
+    """What stands between a section's markers in ``docs/benchmarks.md``."""
+    found = verdicts(section.rows, footprint)
+    found += [verdict for figures in section.figures for verdict in figures.verdicts]
     parts = [
-        "## Ratios",
-        verdict_table(verdicts(rows, footprint)),
-        "![Requests per second of each contestant](images/benchmarks.svg)",
-        "## Figures",
+        f"## {section.title}: ratios",
+        verdict_table(found),
+        f"![Requests per second of each contestant](images/{section.image})",
+        f"## {section.title}: figures",
         (
             f"{pace.connections} connections; the middle of {pace.rounds} windows of {pace.seconds:g} s each, "
             "longer where a server would not answer every connection twice in that time."
         ),
     ]
-    for measured in rows:
+    for measured in section.rows:
         parts += [f"### {measured.row.title}", row_table(measured), *measured.row.notes]
     if footprint:
         parts += ["### Start, memory, size (`tomato`)", footprint_table(footprint)]
-    parts += ["## Machine and versions", "| | |\n|---|---|\n" + _lines(machine)]
+    for figures in section.figures:
+        parts += [f"### {figures.title}", figures_table(figures), figures.note]
+    parts += [f"## {section.title}: machine and versions", "| | |\n|---|---|\n" + _lines(machine)]
     return "\n\n".join(parts)
 
 
-def write(page: Path, measured: str) -> None:
-    """Replace what stands between the page's markers; the rest of it is written by hand.
+def write(page: Path, section: Section, measured: str) -> None:
+    """Replace what stands between a section's markers; the rest of the page is written by hand.
 
-    Raises ``ValueError`` where the page has no markers.
+    Raises ``ValueError`` where the page has no such markers.
     """
-    before, _, rest = page.read_text(encoding="utf-8").partition(_START)
-    _, found, after = rest.partition(_END)
+    start, end = (f"<!-- {section.key}: {edge} -->" for edge in ("start", "end"))
+    before, _, rest = page.read_text(encoding="utf-8").partition(start)
+    _, found, after = rest.partition(end)
     if not found:
-        raise ValueError(f"{page.name} has no markers {_START} and {_END}")
-    page.write_text(f"{before}{_START}\n\n{measured}\n\n{_END}{after}", encoding="utf-8")
+        raise ValueError(f"{page.name} has no markers {start} and {end}")
+    page.write_text(f"{before}{start}\n\n{measured}\n\n{end}{after}", encoding="utf-8")
 
 
 def _lines(pairs: Sequence[tuple[str, str]]) -> str:

@@ -27,6 +27,19 @@ class Contestant:
 
 
 @dataclass(frozen=True)
+class Helper:
+    """What all contestants of a row use, on the load's core: a predictor, a Redis.
+
+    It serves once ``ready_path`` answers 200, or where that is empty once ``port`` takes connections.
+    """
+
+    title: str
+    command: tuple[str, ...]
+    port: int
+    ready_path: str = ""
+
+
+@dataclass(frozen=True)
 class Target:
     """Requests a second of ``ours`` over those of ``of``: at least ``factor``."""
 
@@ -44,4 +57,5 @@ class Row:
     contestants: tuple[Contestant, ...]
     targets: tuple[Target, ...] = ()
     most_p99: float | None = None
+    helpers: tuple[Helper, ...] = ()
     notes: tuple[str, ...] = field(default=())

@@ -37,7 +37,7 @@ class HttpConnection(Connection):
             at = got.lower().find(_LENGTH, 0, head) + len(_LENGTH)
             self._needed = head + len(_END) + int(got[at : got.index(b"\r", at)])
         if len(got) >= self._needed:
-            right = got[9:12] == b"200"
+            right = got[9:10] == b"2"
             self._got, self._needed = b"", -1
             self.answered(right=right)
 
