@@ -101,6 +101,8 @@ USER 65532:65532
 
 FROM gateway-packages AS gateway
 LABEL org.opencontainers.image.title="trellis gateway" \
-      org.opencontainers.image.description="The front door: takes a request to the revision that the routing table names"
+      org.opencontainers.image.description="The front door: takes a request to the revision that the routing table names; its workers too"
+# `python -m trellis.gateway.worker` answers here for its health and metrics.
+EXPOSE 8082
 COPY --from=code /app /app
 USER 65532:65532
