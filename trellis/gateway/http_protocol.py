@@ -47,6 +47,7 @@ class GatewayProtocol(PlainHttpProtocol):
         self._in_head = False
         self._chunk = 0
         self._head_bytes = 0
+        self._began_in = 0
         self._head_timer: asyncio.TimerHandle | None = self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -72,12 +73,13 @@ class GatewayProtocol(PlainHttpProtocol):
         super().on_message_begin()
         self._in_head = True
         self._head_bytes = 0
+        self._began_in = self._chunk
 
     def on_headers_complete(self) -> None:
         """Begin a request, unless its head is too long."""
         self._in_head = False
         self._stop_timer()
-        if self._chunk + self._head_bytes > MOST_HEAD_BYTES and self._head_is_long():
+        if self._began_in + self._head_bytes > MOST_HEAD_BYTES and self._head_is_long():
             # The parser stops at an exception, and its words for it are not sent any more.
             self._refuse(_LONG)
             raise ValueError("head too long")

@@ -146,6 +146,15 @@ def test_a_head_that_is_too_long_is_431(impatient: Gateway, head: str) -> None:
     assert "over the limit of 65536 bytes" in sentence(received)
 
 
+def test_a_long_line_in_two_pieces_is_431_too(impatient: Gateway) -> None:
+    with connection(impatient) as raw:
+        raw.sendall(f"GET {INFER}?{'a' * 65_000}".encode())
+        time.sleep(0.2)  # so that it is read by itself
+        raw.sendall(b"a" * 5_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n")
+        received = until_closed(raw)
+    assert received.startswith(b"HTTP/1.1 431 ")
+
+
 def test_a_head_without_end_is_431_and_not_kept(impatient: Gateway) -> None:
     with connection(impatient) as raw:
         raw.sendall(f"GET {INFER} HTTP/1.1\r\nhost: x\r\nx-long: ".encode())

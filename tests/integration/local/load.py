@@ -5,11 +5,11 @@ import json
 import random
 import threading
 from collections import Counter, defaultdict
-from typing import Any, Self
+from typing import Self
 
 import aiohttp
 
-from tests.integration.local.conftest import BODY
+from tests.integration.local.conftest import BODY, version_that_said
 
 
 class Load:
@@ -67,7 +67,7 @@ class Load:
             else:
                 self.codes[answer.status] += 1
                 if answer.status == 200:
-                    body: dict[str, Any] = json.loads(content)
-                    self.versions[body["model_version"]] += 1
-                    self.by_user[user].append(body["model_version"])
+                    version = version_that_said(json.loads(content))
+                    self.versions[version] += 1
+                    self.by_user[user].append(version)
             await asyncio.sleep(0.02)

@@ -88,6 +88,7 @@ async def test_one_that_is_killed_comes_back_on_its_ports(make: Make) -> None:
 
 async def test_one_whose_port_was_taken_meanwhile_comes_back_on_others(make: Make) -> None:
     child = make()
+    child.backoff = Backoff(first=1.0)  # down for long enough to lose its port
     child.start()
     await until(lambda: child.state is ChildState.READY)
     taken = child.http_port

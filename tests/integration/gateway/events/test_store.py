@@ -249,7 +249,8 @@ async def test_the_books_stay_short_however_outcomes_are_spread(
         result.status
         for result in await store.record([Said(name, "score", b"1.0", 1.0) for name in names])
     }
-    assert statuses <= {200, 503}
+    # 404 for an exposure that found the index full.
+    assert statuses <= {200, 404, 503}
     assert len(await redis.hgetall(store.keys.index_bytes)) < 390
 
 
