@@ -41,11 +41,15 @@ class JobAdministration:
         """The newest jobs, without their results; ``?state=`` those in one, ``?limit=`` so many."""
         admitted = await ask_leave(self._access, request, "admin")
         found = await self._store.listed(_state(request), _limit(request))
-        return answer_json(request, {"jobs": [job_document(job) for job in found]}, admitted)
+        own = [job_document(job) for job in found if admitted.caller.is_for(job.model)]
+        return answer_json(request, {"jobs": own}, admitted)
 
     async def replay(self, request: Request) -> Response:
         """Queue a dead job again: 202; also where that has been done."""
         admitted = await ask_leave(self._access, request, "admin")
+        known = await self._store.get(request.path_params["id"])
+        if known is not None:
+            admitted.caller.check("admin", known.model)
         asker = asker_of(admitted.caller, request_id_of(request))
         job = await replay_job(self._store, self._audit, asker, request.path_params["id"], 202)
         return answer_json(request, job_document(job), admitted, 202)

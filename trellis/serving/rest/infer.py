@@ -199,9 +199,7 @@ class _Call(ABC):
 
 
 class _V2(_Call):
-    def __init__(
-        self, parsed: v2_json.V2Request, request_id: str, answer_as: bytes | None
-    ) -> None:
+    def __init__(self, parsed: v2_json.V2Request, request_id: str, answer_as: bytes | None) -> None:
         self._parsed = parsed
         self._request_id = request_id
         self._answer_as = None if answer_as is None else answer_as.decode("latin-1")

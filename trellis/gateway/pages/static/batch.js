@@ -133,11 +133,17 @@ async function again(row, error) {
 
 async function submit(row) {
   set(row, "Sending", [["Cancel", cancel]]);
-  const body = new FormData();
-  body.append("file", row.file, row.file.name);
+  const headers = { prefer: "respond-async", "idempotency-key": row.token };
+  let body = row.file;
+  // As it is: a form has another boundary at each try, and its key would come with another body.
+  if (row.file.type) headers["content-type"] = row.file.type;
+  else {
+    body = new FormData();
+    body.append("file", row.file, row.file.name);
+  }
   const { document: job } = await send("POST", row.url, {
     body,
-    headers: { prefer: "respond-async", "idempotency-key": row.token },
+    headers,
     signal: row.stop.signal,
     onProgress: (share) => {
       row.state.textContent = `Sending, ${Math.round(100 * share)} %`;
@@ -180,6 +186,10 @@ function fail(row, words, mayRetry) {
 
 async function cancel(row) {
   row.stop.abort();
+  for (const waiting of [toSend, toWatch]) {
+    const place = waiting.indexOf(row);
+    if (place >= 0) waiting.splice(place, 1);
+  }
   end(row, "Cancelled", [["Ask again", retry]]);
   if (row.location) {
     try {
