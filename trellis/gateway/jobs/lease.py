@@ -80,8 +80,9 @@ class Leases:
         try:
             return await task
         except asyncio.CancelledError:
-            if held.why is None:
-                raise
+            this = asyncio.current_task()
+            if held.why is None or (this is not None and this.cancelling()):
+                raise  # the job's own task is cancelled, and is to end
             raise GivenUp(held.why) from None
         finally:
             task.cancel()

@@ -28,4 +28,6 @@ def sentence_of(answer: Answer) -> str:
     except orjson.JSONDecodeError:
         document = None
     words = document.get("error") if isinstance(document, dict) else None
-    return words[:500] if isinstance(words, str) else f"the model answered {answer.status}"
+    if isinstance(words, str) and words:
+        return words[:500]
+    return f"the model answered {answer.status}"

@@ -77,7 +77,7 @@ class Attempts:
         async def tell() -> bool:
             if isinstance(end, _Again):
                 return await self._queue.retry(lease, pause, end.error, end.answer)
-            state: Literal["succeeded", "failed"] = "failed" if end.error else "succeeded"
+            state: Literal["succeeded", "failed"] = "succeeded" if end.error is None else "failed"
             return await self._queue.finish(lease, state, end.answer, end.error)
 
         if not await _told(tell):

@@ -33,7 +33,9 @@ class Reading:
         """
         pause = AGAIN_SECONDS[0]
         while True:
-            taken = await _acquire(slots)
+            taken = await _acquire(slots, stop)
+            if not taken:
+                return
             entries: list[Entry] = []
             if not stop.is_set():
                 try:
@@ -71,9 +73,18 @@ class Reading:
         ]
 
 
-async def _acquire(slots: asyncio.Semaphore) -> int:
-    """Take every free slot, at least one; returns how many."""
-    await slots.acquire()
+async def _acquire(slots: asyncio.Semaphore, stop: asyncio.Event) -> int:
+    """Take every free slot, at least one; returns how many, 0 where ``stop`` came first."""
+    if slots.locked():
+        getting = asyncio.create_task(slots.acquire())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({getting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not getting.done():
+            getting.cancel()
+            return 0
+    else:
+        await slots.acquire()
     taken = 1
     while not slots.locked():
         await slots.acquire()

@@ -2,6 +2,8 @@ import asyncio
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.integration.gateway.jobs.conftest import StartWorker
 from tests.integration.gateway.jobs.workers import RULES, Jobs, LedgerServer, job, until
 from trellis.gateway.jobs.keys import GROUP, read_id
@@ -180,10 +182,11 @@ async def test_a_worker_that_is_told_to_stop_finishes_what_it_runs_and_leaves(
     assert (group["consumers"], group["pending"]) == (0, 0)
 
 
+@pytest.mark.parametrize("concurrency", [1, 16], ids=["every slot busy", "slots free"])
 async def test_what_cannot_be_finished_in_time_is_given_back(
-    jobs: Jobs, start_worker: StartWorker, ledger: LedgerServer
+    jobs: Jobs, start_worker: StartWorker, ledger: LedgerServer, concurrency: int
 ) -> None:
-    worker = start_worker(grace_period=0.2, job_lease_seconds=60)
+    worker = start_worker(grace_period=0.2, job_lease_seconds=60, worker_concurrency=concurrency)
     submitted = await jobs.store.submit(job("k", hold=1))
     await until(lambda: ledger.inside("k"))
     assert await asyncio.to_thread(worker.stop) == 0
