@@ -58,7 +58,7 @@ def people_app(parts: Parts) -> ASGIApp:
     """Everything but the proxied protocols."""
     catalogue = Catalogue(parts.upstream)
     visitors = Visitors(parts.signer)
-    status = Status(parts.holder, catalogue, parts.access, keyed=parts.settings.auth == "keys")
+    status = Status(parts.holder, catalogue)
     inference = Inference(parts.upstream, catalogue, parts.cache, parts.settings)
     predict = Predict(parts, inference, visitors)
     upload = upload_page(parts, catalogue, visitors)

@@ -7,11 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trellis import __version__
-from trellis.gateway.access.admission import Access
 from trellis.gateway.catalogue import Catalogue
-from trellis.gateway.doorway import admit
 from trellis.gateway.errors import NotFound
-from trellis.gateway.headers import credentials_among
 from trellis.gateway.routing_table import TableHolder
 from trellis.telemetry.exposition import metrics_page
 
@@ -22,13 +19,9 @@ DESCRIBE_SECONDS = 2.0
 class Status:
     """The endpoints; each takes a Starlette request."""
 
-    def __init__(
-        self, holder: TableHolder, catalogue: Catalogue, access: Access, *, keyed: bool
-    ) -> None:
+    def __init__(self, holder: TableHolder, catalogue: Catalogue) -> None:
         self._holder = holder
         self._catalogue = catalogue
-        self._access = access
-        self._keyed = keyed
 
     async def health(self, _request: Request) -> Response:
         """200 while requests are welcome, 503 before the first table and while draining."""
@@ -69,13 +62,8 @@ class Status:
             raise NotFound(f"model {target.model!r} has no example picture {place[:24]!r}")
         return Response(image, media_type=_picture_type(image))
 
-    async def metrics(self, request: Request) -> Response:
-        """Prometheus text. With keys, who comes through a proxy needs the scope ``admin``: the page
-        tells versions and their shares; a scraper asks the process itself.
-        """
-        if self._keyed and "x-forwarded-for" in request.headers:
-            headers = dict(request.scope["headers"])
-            await admit(self._access, request.scope, credentials_among(headers), "admin", None)
+    async def metrics(self, _request: Request) -> Response:
+        """Prometheus text."""
         page, content_type = await asyncio.to_thread(metrics_page)
         return Response(page, headers={"content-type": content_type})
 

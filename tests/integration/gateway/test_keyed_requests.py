@@ -29,7 +29,6 @@ SCOPES: dict[str, dict[str, Any]] = {
     "chooser": {"scopes": ["infer", "version"]},
     "narrow": {"models": ["senti*"]},
     "speaker": {"scopes": ["feedback"]},
-    "operator": {"scopes": ["admin"]},
     "slow": {"rate": 0.001, "burst": 2},
 }
 
@@ -242,21 +241,3 @@ class TestGrpc:
         assert "scope 'version'" in sentence
         code, _, metadata = self.ask(keyed, "chooser", message)
         assert (code, metadata["x-model-version"]) == (grpc.StatusCode.OK, "v2")
-
-
-@pytest.mark.parametrize(
-    ("forwarded", "name", "status"),
-    [
-        (False, None, 200),  # a scraper asks the process itself
-        (True, None, 401),
-        (True, "plain", 403),
-        (True, "operator", 200),
-    ],
-)
-def test_metrics_through_a_proxy_are_for_operators(
-    keyed: Keyed, name: str | None, status: int, *, forwarded: bool
-) -> None:
-    headers = keyed.shown(name) if name else {}
-    if forwarded:
-        headers["x-forwarded-for"] = "203.0.113.7"
-    assert get(f"{keyed.gateway.url}/metrics", headers)[0] == status
