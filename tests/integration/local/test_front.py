@@ -4,28 +4,23 @@ import json
 import os
 import signal
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
+from tests.integration.gateway import processes
 from tests.integration.local.conftest import BODY, Start, Up, manifest
 
 
 def ask(
     up: Up, method: str, path: str, document: Any = None, **headers: str
 ) -> tuple[int, dict[str, Any]]:
+    """Status and JSON document of an answer."""
     body = document if isinstance(document, bytes) else json.dumps(document or {}).encode()
     sent = {"content-type": "application/json", **headers}
-    request = urllib.request.Request(
-        up.url + path, None if method == "GET" else body, sent, method=method
+    status, _, answer = processes.ask(
+        method, up.url + path, None if method == "GET" else body, sent
     )
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return answer.status, json.loads(answer.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.loads(error.read())
+    return status, json.loads(answer)
 
 
 def until_served_by(up: Up, versions: set[str]) -> None:
