@@ -30,6 +30,7 @@ from trellis.gateway.proxy import Proxy
 from trellis.gateway.same_origin import SameOrigin
 from trellis.gateway.security_headers import SecurityHeaders
 from trellis.gateway.status import Status
+from trellis.gateway.unread_bodies import UnreadBodies
 from trellis.gateway.visitors import Visitors
 from trellis.telemetry.logs import get_logger
 
@@ -92,7 +93,7 @@ def people_app(parts: Parts) -> ASGIApp:
             Exception: _answer_fault,
         },
     )
-    return SecurityHeaders(SameOrigin(starlette))
+    return SecurityHeaders(UnreadBodies(SameOrigin(starlette)))
 
 
 async def _answer_refusal(request: Request, error: Exception) -> Response:

@@ -55,8 +55,6 @@ class Predict:
         try:
             return await self._admitted(request, body, incoming, started)
         except GatewayError as error:
-            if not isinstance(error, BodyTooSlow):
-                await body.discard()
             self._meters.refused(error.status)
             raise
         except ClientGone:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from trellis.gateway.answers import Send, send_error
-from trellis.gateway.body import Body, Receive
+from trellis.gateway.body import Receive
 from trellis.gateway.errors import Forbidden
 from trellis.telemetry.request_ids import take_or_make_request_id
 
@@ -31,7 +31,6 @@ class SameOrigin:
         if from_here(headers):
             await self._app(scope, receive, send)
             return
-        await Body(receive, 0).discard()
         refusal = Forbidden("a page of another site sent this request; it was not carried out")
         await send_error(send, refusal, take_or_make_request_id(headers.get(b"x-request-id")))
 

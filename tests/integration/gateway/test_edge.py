@@ -229,3 +229,32 @@ def test_a_request_smuggled_behind_two_lengths_is_refused(impatient: Gateway) ->
         received = until_closed(raw)
     assert received.startswith(b"HTTP/1.1 400 ")
     assert received.count(b"HTTP/1.1") == 2  # the answer's own line, and its sentence
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        pytest.param(
+            "POST /feedback HTTP/1.1\r\ncontent-type: application/json", 413, id="feedback"
+        ),
+        pytest.param(
+            "PUT /experiments/e HTTP/1.1\r\ncontent-type: application/json", 413, id="put"
+        ),
+        pytest.param("POST /dashboard/sign-in HTTP/1.1", 413, id="form"),
+        pytest.param("POST /feedback HTTP/1.1\r\ncontent-type: text/plain", 415, id="media type"),
+        pytest.param("POST /nowhere HTTP/1.1", 404, id="no such route"),
+        pytest.param("POST /health HTTP/1.1", 405, id="method"),
+        pytest.param("POST /feedback HTTP/1.1\r\nsec-fetch-site: cross-site", 403, id="other site"),
+    ],
+)
+def test_a_caller_that_sends_all_before_it_reads_hears_why(
+    impatient: Gateway, head: str, status: int
+) -> None:
+    # More than the buffers of both sides hold, so that some of it is unread when the answer comes.
+    body = b" " * 12_000_000
+    with connection(impatient) as raw:
+        # One request on its connection: the server closes it behind its answer.
+        lines = [head, "host: g", "connection: close", f"content-length: {len(body)}", "", ""]
+        raw.sendall("\r\n".join(lines).encode())
+        raw.sendall(body)
+        assert one_answer(raw)[0] == status
