@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # dev is solved first and holds the others to its versions; all but it, local and cluster are for images.
-LOCKS := dev local cluster serving serving-gpu keras sklearn gateway
+LOCKS := dev local cluster serving serving-gpu keras sklearn gateway controller
 UP_ARGS ?= --default_model tomato
 TEST_ARGS ?=
 # Most tests wait for processes that they started: more than one at once, a file to each.
