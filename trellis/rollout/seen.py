@@ -1,0 +1,65 @@
+"""What a cluster, or a local run, says of one InferenceService at one moment. Data only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class RevisionSeen:
+    """A revision and how it is.
+
+    ``identity`` is equal for two revisions of the same artefact, image, command and environment;
+    ``created`` in seconds since 1970. ``failing`` says why its containers cannot start, in words,
+    as soon as a container's state tells; empty where nothing is wrong.
+    """
+
+    name: str
+    version: str
+    identity: str
+    created: float
+    ready: bool
+    failing: str = ""
+
+
+@dataclass(frozen=True)
+class ServiceSeen:
+    """An InferenceService.
+
+    ``token`` changes with every change of the object (``resourceVersion``). ``cannot_split`` says
+    in words why its traffic cannot be moved; empty where it can. ``weight`` is its
+    ``canaryTrafficPercent`` (None: absent), ``weight_owner`` who set it last. ``wanted_version`` and
+    ``wanted_identity`` are what its spec asks for now; ``created`` and ``ready`` the newest revision
+    and the newest that is ready; ``rolled_out`` the one that holds the rest of the traffic.
+    ``traffic`` is what has taken effect, in percent by revision.
+    """
+
+    name: str
+    token: str
+    wanted_version: str
+    wanted_identity: str
+    created: str | None
+    ready: str | None
+    rolled_out: str | None
+    weight: int | None = None
+    weight_owner: Literal["us", "hand", "applier", "nobody"] = "nobody"
+    weight_owner_name: str = ""
+    cannot_split: str = ""
+    revisions: Mapping[str, RevisionSeen] = field(default_factory=dict)
+    traffic: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def newest(self) -> RevisionSeen | None:
+        """The revision created last, where it is known already."""
+        return self.revisions.get(self.created) if self.created else None
+
+    @property
+    def settled(self) -> bool:
+        """Whether the newest revision is that of the spec, and ready."""
+        newest = self.newest
+        return (
+            newest is not None
+            and newest.ready
+            and self.ready == self.created
+            and newest.identity == self.wanted_identity
+        )
