@@ -27,7 +27,7 @@ async def left_after(status: int, read: int) -> int:
         if message["type"] == "http.response.start":
             left_at_answer.append(len(messages))
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
         for _ in range(read):
             await receive()
         await send({"type": "http.response.start", "status": status, "headers": []})
