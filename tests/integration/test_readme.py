@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,6 +62,7 @@ def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
     folder = tmp_path_factory.mktemp("readme")
     found = {name: free_port() for name in ("8080", "8081", "9000", "9001")}
     up = ["trellis.cli", "up", "--http_port", str(found["8080"]), "--grpc_port", str(found["8081"])]
+    up += ["--metrics_port", str(free_port())]
     serve = ["trellis.cli", "serve", "models/squares", "--http_port", str(found["9000"])]
     with (
         running(
@@ -84,26 +86,53 @@ def with_ports(text: str, ports: dict[str, int]) -> str:
 
 
 CURLS = [block for block in blocks("sh") if block.startswith("curl")]
-
-
-@pytest.mark.skipif(
+needs_curl = pytest.mark.skipif(
     # Where a run requires the tools, a missing one fails at its call instead.
     shutil.which("curl") is None and "TRELLIS_REQUIRE_TOOLS" not in os.environ,
     reason="needs curl on the PATH",
 )
-@pytest.mark.parametrize("command", CURLS, ids=[block.split()[-1][:40] for block in CURLS])
-def test_curl_is_answered(command: str, ports: dict[str, int]) -> None:
+
+
+def answers_of(commands: str, ports: dict[str, int]) -> list[dict[str, Any]]:
+    """The JSON documents that the commands print, none of them an error."""
     done = subprocess.run(
-        ["bash", "-c", with_ports(command, ports)],
+        ["bash", "-c", with_ports(commands, ports)],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
     )
-    answer = json.loads(done.stdout)
-    assert "error" not in answer
+    left, found = done.stdout.lstrip(), []
+    while left:
+        answer, end = json.JSONDecoder().raw_decode(left)
+        assert "error" not in answer
+        found.append(answer)
+        left = left[end:].lstrip()
+    return found
+
+
+@needs_curl
+@pytest.mark.parametrize(
+    "command",
+    [block for block in CURLS if block.count("curl ") == 1],
+    ids=lambda block: block.split()[-1][:40],
+)
+def test_curl_is_answered(command: str, ports: dict[str, int]) -> None:
+    (answer,) = answers_of(command, ports)
     assert {"label", "outputs", "predictions"} & set(answer)
+
+
+@needs_curl
+def test_the_front_door_answers_as_shown(ports: dict[str, int]) -> None:
+    (commands,) = [block for block in CURLS if block.count("curl ") > 1]
+    experiment, answer, told, status, job, model = answers_of(commands, ports)
+    assert [arm["version"] for arm in experiment["arms"]] == ["v1", "v2"]
+    assert answer["label"] == "positive"
+    assert told["conversion"] is True
+    assert status["experiment"] == "tone"
+    assert {"id", "state"} <= set(job)
+    assert model["name"] == "diabetes"
 
 
 def test_python_client_is_answered_over_rest_and_grpc(ports: dict[str, int]) -> None:

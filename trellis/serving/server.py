@@ -22,6 +22,7 @@ from trellis.serving.rest.infer import Bounds, InferRoutes
 from trellis.serving.rest.routes import QuietRoutes
 from trellis.serving.rest.server import RestServer, kserve_application, listening_socket
 from trellis.serving.settings import ServingSettings
+from trellis.serving.workers import tell_ready
 from trellis.telemetry import logs
 from trellis.telemetry.metrics import ServingMetrics
 
@@ -136,6 +137,8 @@ class TrellisServer(kserve.ModelServer):  # type: ignore[misc]  # kserve ships n
         self._admission.ready = True
         if grpc_server is not None:
             await grpc_server.set_ready(ready=True)
+        if self._parent is not None:
+            tell_ready()
         self._log.info(
             "ready",
             models={model: list(versions) for model, versions in self._folders.items()},

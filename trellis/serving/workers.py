@@ -11,14 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
 from trellis.telemetry import logs
 
 #: Where a worker finds its end of the parent's pipe.
 WORKER = "TRELLIS_WORKER"
-#: Seconds: a worker that lived so long was well, and the next one starts at once.
-_SETTLED = 5.0
+_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _PAUSES = (0.2, 30.0)
 
 
@@ -27,7 +27,6 @@ class _Place:
     """One of the workers, and when it may be started again."""
 
     worker: subprocess.Popen[bytes]
-    started: float = field(default_factory=time.monotonic)
     pause: float = _PAUSES[0]
     due: float | None = None
 
@@ -50,12 +49,12 @@ class Workers:
     def run(self) -> int:
         """Keep the workers running until ``stop``.
 
-        Returns the exit code: 0, or a worker's where one refused to start before any had lived
-        for a while (its settings or its models are at fault, and starting again would not help).
+        Returns the exit code: 0, or a worker's where one refused to start before any was ready (its
+        settings or its models are at fault, and starting again would not help).
         """
         with tempfile.TemporaryDirectory(prefix="trellis-metrics-") as directory:
             kept, held = os.pipe()
-            environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": directory, WORKER: str(kept)}
+            environment = os.environ | {_FOLDER: directory, WORKER: str(kept)}
             places = [_Place(self._start(environment, kept)) for _ in range(self._count)]
             code = 0
             while not self._stopping and not code:
@@ -73,17 +72,17 @@ class Workers:
         now = time.monotonic()
         if place.due is not None:
             if now >= place.due:
-                place.worker, place.started, place.due = self._start(environment, pipe), now, None
+                place.worker, place.due = self._start(environment, pipe), None
             return 0
-        lived = now - place.started
+        was_ready = _ready_file(directory, place.worker.pid).exists()
+        self._settled = self._settled or was_ready
         if place.worker.poll() is None:
-            self._settled = self._settled or lived > _SETTLED
             return 0
         _forget(place.worker.pid, directory)
         code = place.worker.returncode
         if code > 0 and not self._settled:
             return code
-        place.pause = _PAUSES[0] if lived > _SETTLED else min(2 * place.pause, _PAUSES[1])
+        place.pause = _PAUSES[0] if was_ready else min(2 * place.pause, _PAUSES[1])
         place.due = now + place.pause
         self._log.error("worker died", pid=place.worker.pid, code=code, again_in=place.pause)
         return 0
@@ -116,7 +115,17 @@ def run_workers(count: int, arguments: list[str], log_level: str, grace: float) 
     return workers.run()
 
 
+def tell_ready() -> None:
+    """What one of several workers tells its parent once it serves."""
+    _ready_file(os.environ[_FOLDER], os.getpid()).touch()
+
+
+def _ready_file(directory: str, pid: int) -> Path:
+    return Path(directory) / f"{pid}.ready"
+
+
 def _forget(pid: int, directory: str) -> None:
     from prometheus_client import multiprocess
 
+    _ready_file(directory, pid).unlink(missing_ok=True)
     multiprocess.mark_process_dead(pid, directory)  # type: ignore[no-untyped-call]  # untyped upstream
