@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from scripts.cluster.components import gitops_keys
 from scripts.cluster.program import ProgramFailed
 from tests.e2e.support.kube import Document, Kube
 from tests.e2e.support.services import Service, model
+from trellis.local import gitops_keys
 
 GIT = ("--server-side", "--field-manager=git")
 HAND = ("--server-side", "--field-manager=release-manager")

@@ -22,7 +22,10 @@ OutcomeKind = Literal["label", "score", "conversion"]
 
 
 class Exposure(WireDocument):
-    """One answered request of a model whose route is recorded.
+    """One request of a model whose route is recorded: its unit met an arm.
+
+    One whose caller left before the answer is there with ``code`` 499 where the arm had been asked:
+    else an arm that hangs would be met by nobody.
 
     ``arm`` is the revision that the unit was assigned to; ``revision`` and ``version`` are what
     served, which another arm's failure may have made another.
@@ -39,10 +42,15 @@ class Exposure(WireDocument):
     propensity: float = Field(ge=0, le=1, description="the assigned arm's share at that moment")
     table_version: int
     time: float = Field(description="seconds since 1970 at which the answer was known")
-    code: int = Field(description="HTTP status, of gRPC mapped; from 500 on it is an error")
+    code: int = Field(
+        description="HTTP status, of gRPC mapped; from 500 on it is an error; 499: the caller left"
+    )
     seconds: float = Field(ge=0, description="from the choice of the arm to the answer's end")
     cached: bool = False
     asked: bool = Field(False, description="a version was asked for: no random assignment")
+    predicted: str | None = Field(
+        None, description="the label that was answered, where the gateway read the answer itself"
+    )
 
 
 class Outcome(WireDocument):
@@ -62,6 +70,7 @@ class Outcome(WireDocument):
     sticky: bool = Field(description="whether the exposure's unit returns")
     propensity: float = Field(ge=0, le=1, description="the exposure's propensity")
     asked: bool = Field(False, description="a version was asked for: no random assignment")
+    predicted: str | None = Field(None, description="the exposure's predicted label")
 
 
 class AuditEntry(WireDocument):
@@ -69,9 +78,11 @@ class AuditEntry(WireDocument):
 
     time: float = Field(description="seconds since 1970")
     actor: str = Field(description="the id of the key, `open` where keys are not asked for")
-    action: Literal["activate", "rollback", "experiment", "replay"]
+    action: Literal["activate", "rollback", "experiment", "replay", "rollout"]
     model: str | None = Field(None, description="the model that it is about")
-    subject: str = Field(description="model/version, the experiment's name, or the job's id")
+    subject: str = Field(
+        description="model/version, the experiment's name, the job's id, or what was asked of which rollout"
+    )
     request_id: str
     status: int = Field(description="HTTP status that the caller got")
     outcome: str = Field(description="`done`, or the sentence of the refusal")

@@ -1,4 +1,4 @@
-"""``python -m trellis.gateway``: one process, REST and gRPC, drained at SIGTERM."""
+"""``python -m trellis.gateway``: one process, REST, gRPC and metrics, drained at SIGTERM."""
 
 import asyncio
 import gc
@@ -10,7 +10,8 @@ import grpc.aio
 import uvicorn
 import uvloop
 
-from trellis.gateway.app import gateway_app
+from trellis.gateway.allowed_hosts import AllowedHosts
+from trellis.gateway.app import ASGIApp, gateway_app
 from trellis.gateway.channels import Channels
 from trellis.gateway.command_line import settings_or_complaint
 from trellis.gateway.grpc_health import GrpcHealth
@@ -19,6 +20,7 @@ from trellis.gateway.http_protocol import protocol_class
 from trellis.gateway.listening import CannotListen, RestServer, listen_grpc, listening_socket
 from trellis.gateway.parts import Parts, open_parts
 from trellis.gateway.settings import Settings
+from trellis.gateway.side_port import side_server
 from trellis.telemetry.logs import configure, get_logger
 
 #: Seconds that an unused connection is kept: longer than a proxy before the gateway keeps its own
@@ -38,10 +40,15 @@ async def serve(settings: Settings) -> None:
     async with open_parts(settings) as parts:
         rest = _rest_server(parts)
         grpc_server, channels = _grpc_server(parts)
+        metrics = side_server(settings.host, settings.metrics_port, "metrics_port")
         await grpc_server.start()
+        telling = asyncio.create_task(metrics.run_until_stopped())
         serving = asyncio.create_task(rest.run_until_stopped())
         get_logger().info(
-            "gateway listens", http_port=settings.http_port, grpc_port=settings.grpc_port
+            "gateway listens",
+            http_port=settings.http_port,
+            grpc_port=settings.grpc_port,
+            metrics_port=settings.metrics_port,
         )
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -52,6 +59,8 @@ async def serve(settings: Settings) -> None:
         parts.polls.end()
         rest.should_exit = True
         await asyncio.gather(serving, grpc_server.stop(settings.grace_period))
+        metrics.should_exit = True  # the last: what is counted while draining can still be read
+        await telling
         stopped.cancel()
         await channels.close()
 
@@ -60,7 +69,7 @@ def _rest_server(parts: Parts) -> RestServer:
     settings = parts.settings
     return RestServer(
         uvicorn.Config(
-            gateway_app(parts),
+            _front_door(parts),
             loop="none",
             http=protocol_class(settings.header_timeout),
             ws="none",
@@ -75,6 +84,14 @@ def _rest_server(parts: Parts) -> RestServer:
         ),
         listening_socket(settings.host, settings.http_port),
     )
+
+
+def _front_door(parts: Parts) -> ASGIApp:
+    """The application; where everybody may ask, behind the names that the gateway goes by."""
+    settings, app = parts.settings, gateway_app(parts)
+    if settings.auth == "open" or settings.allowed_hosts:
+        return AllowedHosts(app, settings.allowed_hosts)
+    return app
 
 
 def _grpc_server(parts: Parts) -> tuple[grpc.aio.Server, Channels]:

@@ -59,8 +59,8 @@ def people_app(parts: Parts) -> ASGIApp:
     """Everything but the proxied protocols."""
     catalogue = Catalogue(parts.upstream)
     visitors = Visitors(parts.signer)
-    status = Status(parts.holder, catalogue)
-    inference = Inference(parts.upstream, catalogue, parts.cache, parts.settings)
+    status = Status(parts.holder, catalogue, parts.access)
+    inference = Inference(parts.upstream, catalogue, parts.cache, parts.gate, parts.settings)
     predict = Predict(parts, inference, visitors)
     upload = upload_page(parts, catalogue, visitors)
     api = ApiPages()
@@ -80,7 +80,6 @@ def people_app(parts: Parts) -> ASGIApp:
             Route("/v2", status.server),
             Route("/v1/models", status.names),
             Route("/v2/models", status.names),
-            Route("/metrics", status.metrics),
             Route("/openapi.json", api.document),
             Route("/docs", api.page),
             Route("/docs/{asset}", api.page),

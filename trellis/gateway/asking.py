@@ -1,6 +1,7 @@
 """What people's routes ask of a request before they act: leave, an id, a JSON body."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -97,6 +98,11 @@ def answer_json(
     body = document if isinstance(document, bytes) else orjson.dumps(document)
     response = Response(body, status, headers, media_type="application/json")
     response.headers["x-request-id"] = request_id_of(request)
-    for name, value in admitted.headers if admitted else ():
-        response.headers[name.decode("latin-1")] = value.decode("latin-1")
+    tell_limits(response, admitted.headers if admitted else ())
     return response
+
+
+def tell_limits(response: Response, limits: Iterable[tuple[bytes, bytes]]) -> None:
+    """Put what admission had to say (``ratelimit-*``) on an answer."""
+    for name, value in limits:
+        response.headers[name.decode("latin-1")] = value.decode("latin-1")

@@ -21,7 +21,13 @@ ARM_FAILED = frozenset((502, 503, 504))
 #: Seconds for a connection where another arm could answer instead.
 PATIENCE_SECONDS = 1.0
 
+#: Characters of a label that feedback may have too.
+LONGEST_LABEL = 256
+
 Met = Callable[[Exposure], None]
+#: In an ASGI scope, what takes the request's exposure in place of the process's log: a job may be
+#: asked more than once, and is one exposure. Only a worker makes such scopes.
+MET = "trellis.met"
 
 
 class Choice(NamedTuple):
@@ -53,8 +59,9 @@ class Attempt:
     """``target`` is where the request goes now. Every attempt is finished exactly once.
 
     ``met`` takes the exposure, None where there is none: no inference, or a route not recorded.
-    ``asked`` is false while the request waits for the cache, or for what another computes: its end
-    then says nothing of the arm.
+    ``asked`` tells whether the arm was asked for this request: not while its body is on its way, nor
+    while it waits for the cache or for what another computes. Without it the end says nothing of
+    the arm, and a caller that leaves has met none.
     """
 
     __slots__ = (
@@ -63,6 +70,7 @@ class Attempt:
         "_era",
         "_grpc",
         "_met",
+        "_predicted",
         "_request_id",
         "_route",
         "_served_by",
@@ -80,7 +88,8 @@ class Attempt:
         self._grpc = grpc
         self._began = time.perf_counter()
         self._served_by: tuple[str, str] | None = None
-        self.asked = True
+        self._predicted: str | None = None
+        self.asked = False
         target = choice.target
         if not choice.strict and not target.health.takes(time.monotonic()):
             target = route.in_place_of(target) or target
@@ -115,6 +124,11 @@ class Attempt:
                 headers.get("x-model-revision", arm.revision),
             )
 
+    def predicted(self, label: object) -> None:
+        """Note the label that is answered; what a label that comes back is held against."""
+        if isinstance(label, str) and len(label) <= LONGEST_LABEL:
+            self._predicted = label
+
     def finish(self, code: int, *, cached: bool = False, excused: bool = False) -> None:
         """The answer has ended with ``code``; ``excused`` where a failure is not the arm's fault."""
         seconds = time.perf_counter() - self._began
@@ -126,7 +140,7 @@ class Attempt:
             target.health.failed(self._era, time.monotonic())
         else:
             target.health.served(self._era, time.monotonic())
-        if self._met is not None and code != CLIENT_GONE:
+        if self._met is not None and (self.asked or code != CLIENT_GONE):
             self._met(self._exposure(code, seconds, cached=cached))
 
     def _spare(self) -> Target | None:
@@ -162,4 +176,5 @@ class Attempt:
             seconds=seconds,
             cached=cached,
             asked=choice.asked,
+            predicted=self._predicted,
         )

@@ -14,7 +14,8 @@ import aiohttp
 import orjson
 from multidict import CIMultiDict
 
-from trellis.gateway.errors import DeadlineExceeded, NotFound, UpstreamBroke
+from trellis.gateway.cache.single_flight import OthersFailed, SingleFlight
+from trellis.gateway.errors import DeadlineExceeded, GatewayError, NotFound, UpstreamBroke
 from trellis.gateway.read_at_most import read_at_most
 from trellis.gateway.router import Target
 from trellis.gateway.upstream import Upstream
@@ -51,11 +52,15 @@ class Described(NamedTuple):
 
 
 class Catalogue:
-    """Asks predictors for their metadata and examples and remembers the answers."""
+    """Asks predictors for their metadata and examples and remembers the answers.
+
+    Who asks for the same at once shares one question, which goes on while any of them waits.
+    """
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
         self._known: dict[tuple[str, ...], tuple[float, Described]] = {}
+        self._asking: SingleFlight[Described] = SingleFlight()
 
     async def describe(
         self, target: Target, timeout: float, patience: float | None = None
@@ -67,22 +72,35 @@ class Catalogue:
         Raises ``NotFound``, ``UpstreamDown``, ``UpstreamBroke`` or ``DeadlineExceeded``.
         """
         arm = target.arm
-        key = (arm.url, arm.model, arm.revision, arm.fingerprint)
+        key = (target.model, arm.url, arm.model, arm.revision, arm.fingerprint)
         known = self._known.get(key)
         now = time.monotonic()
         if known is not None and now - known[0] < FRESH_SECONDS:
             return known[1]
-        path = f"/v2/models/{target.arm.model}"
         try:
             async with asyncio.timeout(timeout):
-                metadata, examples = await asyncio.gather(
-                    self._document(target, path, patience),
-                    self._document(target, path + "/examples", patience),
+                # Who has less patience gives up for itself alone.
+                described, _ = await self._asking.join(
+                    (key, patience), lambda: self._ask(key, target, patience)
                 )
+                return described
         except TimeoutError:
             raise DeadlineExceeded(
                 f"model {target.model!r} did not describe itself within {timeout:g} s"
             ) from None
+        except OthersFailed as failed:
+            cause = failed.__cause__
+            if isinstance(cause, GatewayError):  # one of its own: a refusal is written to
+                raise type(cause)(str(cause)) from None
+            raise
+
+    async def _ask(self, key: tuple[str, ...], target: Target, patience: float | None) -> Described:
+        path = f"/v2/models/{target.arm.model}"
+        try:
+            metadata, examples = await asyncio.gather(
+                self._document(target, path, patience),
+                self._document(target, path + "/examples", patience),
+            )
         except (aiohttp.ClientError, ConnectionError):
             raise self._broke(target) from None
         if metadata is None:
@@ -91,6 +109,7 @@ class Catalogue:
             described = describe_documents(target.model, metadata, examples or {})
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
             raise self._broke(target) from None
+        now = time.monotonic()
         self._known[key] = (now, described)
         for old in [key for key, (at, _) in self._known.items() if now - at > FRESH_SECONDS]:
             del self._known[old]

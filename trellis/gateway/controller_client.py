@@ -10,6 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from trellis.contracts.control import Experiments, ModelState, ModelStates
 from trellis.contracts.experiment import Experiment
+from trellis.contracts.experiment_resource import ExperimentView
+from trellis.contracts.rollout_status import Command, RolloutView, RolloutViews
 from trellis.gateway.errors import (
     BadRequest,
     Conflict,
@@ -103,6 +105,25 @@ class ControllerClient:
         path = f"/experiments/{_part(name)}"
         answered = await self._ask("PUT", path, Experiment, body=body, headers=headers, asker=asker)
         return Versioned(*answered)
+
+    async def evidence(self, name: str) -> ExperimentView:
+        """One experiment with what is known of its arms."""
+        path = f"/experiments/{_part(name)}/evidence"
+        return (await self._ask("GET", path, ExperimentView))[0]
+
+    async def rollouts(self) -> RolloutViews:
+        """All rollouts, without their traces."""
+        return (await self._ask("GET", "/rollouts", RolloutViews))[0]
+
+    async def rollout(self, name: str) -> RolloutView:
+        """One rollout with its trace."""
+        return (await self._ask("GET", f"/rollouts/{_part(name)}", RolloutView))[0]
+
+    async def command(self, name: str, command: Command, asker: Asker) -> RolloutView:
+        """Ask something of a rollout; the view is as of before it is done."""
+        path = f"/rollouts/{_part(name)}:command"
+        body = command.model_dump_json(by_alias=True).encode()
+        return (await self._ask("POST", path, RolloutView, body=body, asker=asker))[0]
 
     async def _ask(
         self,

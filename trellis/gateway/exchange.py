@@ -113,6 +113,7 @@ class Exchange:
 
     async def _pass_on(self, attempt: Attempt, ask: Ask, body: Body, answer: Answer) -> int:
         whole = body.whole
+        attempt.asked = True
         response = await self._upstream.send(
             attempt.target.arm,
             ask.method,

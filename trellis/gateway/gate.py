@@ -20,7 +20,7 @@ class Gate:
         """Count ``size`` more bytes of a body. Raises ``Overloaded`` where they are too many."""
         if self.held_bytes + size > self._most_bytes:
             raise Overloaded(
-                f"the bodies of requests in flight are over the gateway's limit of {self._most_bytes} bytes"
+                f"the bodies of requests in flight, and of answers, are over the gateway's limit of {self._most_bytes} bytes"
             )
         self.held_bytes += size
 

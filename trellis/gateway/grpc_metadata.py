@@ -1,5 +1,6 @@
 """Which gRPC metadata passes the gateway, in both directions; as ``headers.py`` does for REST."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from trellis.gateway.headers import ANSWER_AS
@@ -50,3 +51,8 @@ def returned_metadata(metadata: Any, identity: Trace | None, *, keep_version: bo
     if identity is not None:
         returned.append(("x-request-id", identity.request_id))
     return returned
+
+
+def as_metadata(headers: Iterable[tuple[bytes, bytes]]) -> Metadata:
+    """Headers of an HTTP answer as metadata."""
+    return [(name.decode(), value.decode("latin-1")) for name, value in headers]

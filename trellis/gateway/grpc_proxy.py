@@ -5,7 +5,7 @@ Server-level calls are answered here; reflection is the default model's predicto
 """
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import NamedTuple, NoReturn
 
 import grpc
@@ -23,7 +23,7 @@ from trellis.gateway.errors import (
     UpstreamDown,
 )
 from trellis.gateway.grpc_failures import HTTP_OF, connection_broke
-from trellis.gateway.grpc_metadata import forwarded_metadata, returned_metadata
+from trellis.gateway.grpc_metadata import as_metadata, forwarded_metadata, returned_metadata
 from trellis.gateway.headers import credentials_among
 from trellis.gateway.parts import Parts
 from trellis.gateway.peers import Peers
@@ -106,6 +106,7 @@ class GrpcProxy(grpc.GenericRpcHandler):
         """Ask for admission, choose the arm, then the metered call."""
         given = dict(context.invocation_metadata() or ())
         identity = trace(_text(given.get("x-request-id")), _text(given.get("traceparent")))
+        limits: list[tuple[bytes, bytes]] = []
         try:
             names = _names_of(request)
             admitted = await self._access.admit(
@@ -114,7 +115,7 @@ class GrpcProxy(grpc.GenericRpcHandler):
                 "infer",
                 names.model,
             )
-            caller = admitted.caller
+            caller, limits = admitted
             version = names.version or _text(given.get("x-model-version")) or None
             unit_header = given.get(self._unit_header)
             unit = unit_of(
@@ -126,14 +127,14 @@ class GrpcProxy(grpc.GenericRpcHandler):
             )
             route = self._holder.router.route(names.model)
             choice = choose(route, unit, version, fallback=names.fallback, scopes=caller.scopes)
-            call = _Call(method, request, names, identity, choice.asked, admitted.headers)
+            call = _Call(method, request, names, identity, choice.asked, limits)
             with self._gate:
                 met = self._met if method == _INFER else None
                 attempt = Attempt(route, choice, identity.request_id, met, grpc=True)
                 return await self._metered(attempt, call, context)
         except GatewayError as error:
             self._meters.refused(error.status, grpc=True)
-            await _abort(context, error, identity)
+            await _abort(context, error, identity, limits)
 
     async def _metered(self, attempt: Attempt, call: "_Call", context: Context) -> bytes:
         code, excused = CLIENT_GONE, False
@@ -146,16 +147,17 @@ class GrpcProxy(grpc.GenericRpcHandler):
             trailing = returned_metadata(
                 error.trailing_metadata(), call.identity, keep_version=call.keep_version
             )
+            trailing.extend(as_metadata(call.limits))
             await context.abort(error.code(), error.details() or "", tuple(trailing))
         except GatewayError as error:
             code = error.status
             excused = not self._whole_deadline(context)
-            await _abort(context, error, call.identity)
+            await _abort(context, error, call.identity, call.limits)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets words and the log the rest
             code, excused = 500, True
             request_id = call.identity.request_id
             get_logger().error("proxying failed", request_id=request_id, exc_info=error)
-            await _abort(context, GatewayError(FAILED), call.identity)
+            await _abort(context, GatewayError(FAILED), call.identity, call.limits)
         finally:
             attempt.finish(code, excused=excused)
         return answer
@@ -169,6 +171,7 @@ class GrpcProxy(grpc.GenericRpcHandler):
                     raise
 
     async def _call(self, attempt: Attempt, asked: "_Call", context: Context) -> bytes:
+        attempt.asked = True
         timeout = min(self._timeout, context.time_remaining() or self._timeout)
         deadline = time.perf_counter() + timeout
         patience = attempt.patience
@@ -195,7 +198,7 @@ class GrpcProxy(grpc.GenericRpcHandler):
         metadata = await call.initial_metadata()
         attempt.served_by({key: value for key, value in metadata or () if isinstance(value, str)})
         initial = returned_metadata(metadata, asked.identity, keep_version=asked.keep_version)
-        initial.extend((name.decode(), value.decode("latin-1")) for name, value in asked.limits)
+        initial.extend(as_metadata(asked.limits))
         await context.send_initial_metadata(tuple(initial))
         trailing = returned_metadata(
             await call.trailing_metadata(), None, keep_version=asked.keep_version
@@ -218,7 +221,7 @@ class GrpcProxy(grpc.GenericRpcHandler):
             arm = router.route(router.default_model or "").stable.arm
             channel = await self._channels.connected(arm, self._timeout)
         except GatewayError as error:
-            await _abort(context, error, identity)
+            await _abort(context, error, identity, ())
         ask: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(method)
         try:
             async for answer in ask(requests, timeout=self._timeout):
@@ -260,13 +263,13 @@ def _for_arm(request: bytes, names: Names, target: Target) -> bytes:
     return renamed(request, names, target.arm.model)
 
 
-async def _abort(context: Context, error: GatewayError, identity: Trace) -> NoReturn:
+async def _abort(
+    context: Context, error: GatewayError, identity: Trace, limits: Iterable[tuple[bytes, bytes]]
+) -> NoReturn:
+    """Refuse, with what admission had to say of the caller's limit."""
     code = grpc.StatusCode[error.grpc_code]
-    trailing = [
-        (name.decode(), value.decode("latin-1"))
-        for name, value in error_headers(error, identity.request_id)
-        if name != b"content-type"
-    ]
+    headers = (*error_headers(error, identity.request_id), *limits)
+    trailing = as_metadata(pair for pair in headers if pair[0] != b"content-type")
     await context.abort(code, str(error), tuple(trailing))
     raise AssertionError("abort raises")  # for the type checker: grpc's stubs do not say NoReturn
 

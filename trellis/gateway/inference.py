@@ -14,6 +14,7 @@ from trellis.gateway.cache.prediction_cache import Outcome, PredictionCache
 from trellis.gateway.catalogue import Catalogue
 from trellis.gateway.errors import DeadlineExceeded, UpstreamDown
 from trellis.gateway.exchange import TOO_MANY
+from trellis.gateway.gate import Gate
 from trellis.gateway.headers import Incoming
 from trellis.gateway.people import Sent, infer_request, readable
 from trellis.gateway.read_at_most import read_at_most
@@ -48,11 +49,13 @@ class Inference:
         upstream: Upstream,
         catalogue: Catalogue,
         cache: PredictionCache | None,
+        gate: Gate,
         settings: Settings,
     ) -> None:
         self._upstream = upstream
         self._catalogue = catalogue
         self._cache = cache
+        self._gate = gate
         self._cache_limit = settings.cache_max_bytes
         self._timeout = settings.request_timeout
 
@@ -78,6 +81,7 @@ class Inference:
         self, attempt: Attempt, sent: Sent, incoming: Incoming, deadline: float
     ) -> tuple[dict[str, Any], Outcome]:
         target, patience = attempt.target, attempt.patience
+        attempt.asked = True  # what the model takes, at least
         model = await self._catalogue.describe(target, self._timeout, patience)
         headers, body = infer_request(sent, model)
         request_id = incoming.trace.request_id
@@ -108,7 +112,9 @@ class Inference:
         document = _object(found.body)
         if found.status != 200:
             raise _refusal(found, document)
-        return readable(document, model.labels), outcome
+        answer = readable(document, model.labels)
+        attempt.predicted(answer.get("label"))
+        return answer, outcome
 
     async def _infer(
         self,
@@ -127,7 +133,7 @@ class Inference:
                     target.arm, "POST", path, headers, body if key is None else key.body, patience
                 )
                 async with response:
-                    answer = await read_at_most(response, ANSWER_BYTES)
+                    answer = await read_at_most(response, ANSWER_BYTES, self._gate)
         except TimeoutError:
             raise self._too_late() from None
         except (aiohttp.ClientError, ConnectionError):

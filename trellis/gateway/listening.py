@@ -1,4 +1,4 @@
-"""The two ports: taken at the start or refused in one sentence, left at the end with nobody waiting."""
+"""The ports: taken at the start or refused in one sentence, left at the end with nobody waiting."""
 
 import asyncio
 import contextlib

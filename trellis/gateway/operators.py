@@ -1,4 +1,4 @@
-"""The routes of feedback, experiments, models and the audit, wired from a process's parts."""
+"""The routes of feedback, experiments, rollouts, models and the audit, wired from a process's parts."""
 
 from starlette.routing import Route
 
@@ -9,6 +9,7 @@ from trellis.gateway.experiments import ExperimentRoutes
 from trellis.gateway.models import ModelRoutes
 from trellis.gateway.parts import Parts
 from trellis.gateway.revisions import Predictors
+from trellis.gateway.rollouts import RolloutRoutes
 
 
 def operator_routes(parts: Parts, catalogue: Catalogue) -> list[Route]:
@@ -26,4 +27,11 @@ def operator_routes(parts: Parts, catalogue: Catalogue) -> list[Route]:
         parts.access,
         audit,
     )
-    return [*feedback.routes(), *experiments.routes(), *models.routes(), *audit.routes()]
+    rollouts = RolloutRoutes(parts.controller, parts.access)
+    return [
+        *feedback.routes(),
+        *experiments.routes(),
+        *rollouts.routes(),
+        *models.routes(),
+        *audit.routes(),
+    ]

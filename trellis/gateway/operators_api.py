@@ -1,4 +1,4 @@
-"""The OpenAPI of feedback, experiments, models and the audit."""
+"""The OpenAPI of feedback, experiments, rollouts, models and the audit."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from pydantic.json_schema import models_json_schema
 from trellis.contracts.control import Experiments, ModelState
 from trellis.contracts.events import AuditEntry
 from trellis.contracts.experiment import Experiment, ExperimentStatus
+from trellis.contracts.rollout_status import RolloutView, RolloutViews
 
 _REFUSED = {
     "description": "Refused, in a sentence",
@@ -52,7 +53,15 @@ _AUDIT = {
 
 def operator_schemas() -> dict[str, Any]:
     """Component schemas by name."""
-    contracts = (Experiment, Experiments, ExperimentStatus, ModelState, AuditEntry)
+    contracts = (
+        Experiment,
+        Experiments,
+        ExperimentStatus,
+        RolloutView,
+        RolloutViews,
+        ModelState,
+        AuditEntry,
+    )
     _, document = models_json_schema(
         [(contract, "validation") for contract in contracts],
         by_alias=True,
@@ -125,6 +134,23 @@ def operator_paths() -> dict[str, Any]:
                     (*_ALWAYS, "404"),
                 ),
                 "parameters": [name],
+            },
+        },
+        "/rollouts": {
+            "get": _get(
+                "Every rollout: where it is and why, without its trace",
+                _ref("RolloutViews"),
+                (*_ALWAYS, "504"),
+            ),
+        },
+        "/rollouts/{name}": {
+            "get": {
+                **_get(
+                    "One rollout, with each guardrail's evidence over time",
+                    _ref("RolloutView"),
+                    (*_ALWAYS, *_CONTROLLER),
+                ),
+                "parameters": [_in_path("name", "a rollout's name")],
             },
         },
         "/models": {

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trellis.gateway.access.callers import Caller
-from trellis.gateway.attempt import CLIENT_GONE, Attempt, choose
+from trellis.gateway.asking import tell_limits
+from trellis.gateway.attempt import CLIENT_GONE, MET, Attempt, choose
 from trellis.gateway.body import Body, ClientGone
 from trellis.gateway.caller import WhileCallerWaits
 from trellis.gateway.doorway import admit
@@ -80,8 +81,7 @@ class Predict:
         except GatewayError as error:
             error.headers = (*error.headers, *admitted.headers)
             raise
-        for name, value in admitted.headers:
-            response.headers[name.decode()] = value.decode("latin-1")
+        tell_limits(response, admitted.headers)
         return response
 
     async def _inside(
@@ -107,7 +107,8 @@ class Predict:
                 fallback=sent.fallback or flag(query.get("fallback"), "fallback"),
                 scopes=caller.scopes,
             )
-            attempt = Attempt(route, choice, incoming.trace.request_id, self._met)
+            met = request.scope.get(MET, self._met)
+            attempt = Attempt(route, choice, incoming.trace.request_id, met)
             response = await self._answer(attempt, body, sent, incoming, times)
         return _told(response, incoming, visitor)
 

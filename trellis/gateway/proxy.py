@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from trellis.gateway.answers import Send, send_error
-from trellis.gateway.attempt import CLIENT_GONE, Attempt, choose
+from trellis.gateway.attempt import CLIENT_GONE, MET, Attempt, choose
 from trellis.gateway.body import Body, ClientGone, Receive
 from trellis.gateway.caller import WhileCallerWaits
 from trellis.gateway.doorway import admit
@@ -65,7 +65,7 @@ class Proxy:
                 incoming.forward[ANSWER_AS] = asked.model
             with self._gate:
                 await self._answer(
-                    Attempt(route, choice, request_id, self._met if kind else None),
+                    Attempt(route, choice, request_id, scope.get(MET, self._met) if kind else None),
                     Ask(
                         scope["method"],
                         raw_path,
@@ -109,7 +109,8 @@ class Proxy:
                     await body.discard()
                 await send_error(send, error, request_id, ask.limits)
         except ClientGone:
-            pass
+            # Who leaves within a body that is streamed has asked nothing that could be answered.
+            attempt.asked &= body.arrived
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets words and the log the rest
             code = 500
             answer.excused = True

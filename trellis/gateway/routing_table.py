@@ -5,7 +5,9 @@ the last good one stays in use.
 """
 
 import asyncio
+import os
 import random
+import socket
 import time
 from pathlib import Path
 
@@ -42,6 +44,8 @@ class TableHolder:
         self._healths = healths
         self._default_model = default_model
         self._router: Router | None = None
+        #: Where the table in use comes from.
+        self.source: str | None = None
         #: Set at SIGTERM: requests are still answered, but no new ones are asked for.
         self.draining = False
 
@@ -58,7 +62,7 @@ class TableHolder:
         return self._router
 
     def offer(self, document: bytes, source: str) -> bool:
-        """Put a table in use if it can be read; tells whether it was. ``source`` is for the log."""
+        """Put a table in use if it can be read; tells whether it was. ``source`` is file or url."""
         try:
             table = RoutingTable.model_validate_json(document)
         except ValidationError as error:
@@ -73,6 +77,7 @@ class TableHolder:
             )
             return False
         self._router = router = Router(table, self._meters, self._healths, self._default_model)
+        self.source = source
         targets = [target for route in router.routes.values() for target in route.targets]
         self._healths.in_use({target.health for target in targets})
         who = {(target.model, target.arm.version, target.arm.revision) for target in targets}
@@ -124,7 +129,10 @@ async def follow_url(
     failing = False
     loop = asyncio.get_running_loop()
     timeout = aiohttp.ClientTimeout(total=POLL_SECONDS + 10, sock_connect=5)
-    shown = {} if token is None else {"authorization": f"Bearer {token}"}
+    # By its name its server knows which table this process holds.
+    shown = {"x-trellis-instance": f"{socket.gethostname()}-{os.getpid()}"}
+    if token is not None:
+        shown["authorization"] = f"Bearer {token}"
     while True:
         known = {"prefer": f"wait={POLL_SECONDS}", "if-none-match": etag} if etag else {}
         asked = loop.time()

@@ -9,8 +9,9 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trellis.gateway.access.bucket import PerSecond
+from trellis.gateway.allowed_hosts import HostNames
 from trellis.gateway.jobs.safe_address import AddressRules
-from trellis.gateway.jobs.signing import CallbackSigner
+from trellis.web.signing import WebhookSigner
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 HeaderName = Annotated[
@@ -20,7 +21,7 @@ RedisPrefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")
 
 
 def _signs(secret: SecretStr) -> SecretStr:
-    CallbackSigner(secret.get_secret_value())
+    WebhookSigner(secret.get_secret_value())
     return secret
 
 
@@ -34,6 +35,11 @@ def _fits_a_header(secret: SecretStr) -> SecretStr:
 def _names_addresses(allowed: str) -> str:
     AddressRules(allowed, "*")
     return allowed
+
+
+def _names_hosts(names: str) -> str:
+    HostNames(names)
+    return names
 
 
 def _names_ports(ports: str) -> str:
@@ -57,6 +63,10 @@ class Settings(BaseSettings):
     host: str = Field("0.0.0.0", description="address to listen on")  # noqa: S104 - a pod's front door
     http_port: Port = Field(8080, description="port of REST and the pages")
     grpc_port: Port = Field(8081, description="port of gRPC")
+    metrics_port: Port = Field(
+        8083,
+        description="port of the gateway's /metrics, which name versions: not for the ingress",
+    )
     routing_table_url: str | None = Field(
         None,
         pattern=r"^https?://\S+$",
@@ -101,6 +111,10 @@ class Settings(BaseSettings):
     )
     auth: Literal["open", "keys"] = Field(
         "open", description="who may ask: everybody, or whoever shows a key or an OIDC token"
+    )
+    allowed_hosts: Annotated[str, AfterValidator(_names_hosts)] = Field(
+        "",
+        description="host names that REST and the pages may be asked by (comma-separated, `*.example.com` too), besides localhost and addresses; empty: with keys every name, in open mode no other",
     )
     admin_key: Annotated[SecretStr, Field(min_length=32), AfterValidator(_fits_a_header)] | None = (
         Field(
@@ -199,7 +213,7 @@ class Settings(BaseSettings):
     max_inflight_bytes: int = Field(
         256 * 2**20,
         ge=1,
-        description="bodies that are read whole (of /predict, of jobs, for the cache) together; more get 503",
+        description="bodies that are read whole (of /predict and its answers, of jobs, for the cache) together; more get 503",
     )
     dashboard_source: Literal["auto", "prometheus", "local", "none"] = Field(
         "auto",

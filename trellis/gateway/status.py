@@ -1,16 +1,15 @@
-"""Quiet routes: health, the protocols' server level, names of models, examples, metrics."""
-
-import asyncio
+"""Quiet routes: health, the protocols' server level, names of models, examples."""
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from trellis import __version__
+from trellis.gateway.access.admission import Access
+from trellis.gateway.asking import ask_leave, tell_limits
 from trellis.gateway.catalogue import Catalogue
 from trellis.gateway.errors import NotFound
 from trellis.gateway.routing_table import TableHolder
-from trellis.telemetry.exposition import metrics_page
 
 #: Seconds that an example's picture waits for its predictor.
 DESCRIBE_SECONDS = 2.0
@@ -19,9 +18,10 @@ DESCRIBE_SECONDS = 2.0
 class Status:
     """The endpoints; each takes a Starlette request."""
 
-    def __init__(self, holder: TableHolder, catalogue: Catalogue) -> None:
+    def __init__(self, holder: TableHolder, catalogue: Catalogue, access: Access) -> None:
         self._holder = holder
         self._catalogue = catalogue
+        self._access = access
 
     async def health(self, _request: Request) -> Response:
         """200 while requests are welcome, 503 before the first table and while draining."""
@@ -52,7 +52,8 @@ class Status:
         return _json({"models": sorted(self._holder.router.routes)})
 
     async def example_image(self, request: Request) -> Response:
-        """The picture of one example, as its predictor gave it."""
+        """The picture of one example, as its predictor gave it; for whoever may see the page."""
+        admitted = await ask_leave(self._access, request, None)
         target = self._holder.router.route(request.path_params["model"]).stable
         described = await self._catalogue.describe(target, DESCRIBE_SECONDS)
         place: str = request.path_params["place"]
@@ -60,12 +61,9 @@ class Status:
         image = pictures.get(place)
         if image is None:
             raise NotFound(f"model {target.model!r} has no example picture {place[:24]!r}")
-        return Response(image, media_type=_picture_type(image))
-
-    async def metrics(self, _request: Request) -> Response:
-        """Prometheus text."""
-        page, content_type = await asyncio.to_thread(metrics_page)
-        return Response(page, headers={"content-type": content_type})
+        response = Response(image, media_type=_picture_type(image))
+        tell_limits(response, admitted.headers)
+        return response
 
 
 def _picture_type(image: bytes) -> str:

@@ -161,7 +161,7 @@ class GatewayMetrics:
         )
         self.exposures = Counter(
             "trellis_exposures_total",
-            "Answered requests of recorded models, by the arm that the unit was assigned to",
+            "Requests of recorded models that met an arm, by the arm that the unit was assigned to",
             ("experiment", "arm"),
             registry=registry,
         )
@@ -251,5 +251,59 @@ class GatewayMetrics:
         self.jobs_store_lost = Counter(
             "trellis_jobs_store_lost_total",
             "Times that this process found the jobs' Redis emptied",
+            registry=registry,
+        )
+
+
+class ControllerMetrics:
+    """What the controller exports, on ``registry``."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.passes = Counter(
+            "trellis_controller_passes_total",
+            "Looks at one rollout, by outcome: done, conflict (it changed meanwhile), unreachable, refused, failed",
+            ("outcome",),
+            registry=registry,
+        )
+        self.pass_duration = Histogram(
+            "trellis_controller_pass_duration_seconds",
+            "One look at one rollout, its scrapes and writes included",
+            buckets=DURATION_BUCKETS,
+            registry=registry,
+        )
+        self.verdicts = Counter(
+            "trellis_controller_verdicts_total",
+            "Verdicts that changed a rollout's last one, by kind",
+            ("kind",),
+            registry=registry,
+        )
+        self.api_errors = Counter(
+            "trellis_controller_api_errors_total",
+            "Calls to the Kubernetes API that failed, by HTTP status or `unreachable`",
+            ("code",),
+            registry=registry,
+        )
+        self.watching = Gauge(
+            "trellis_controller_watching",
+            "1 while changes of this kind are heard; 0 while the API server is away or refuses",
+            ("kind",),
+            registry=registry,
+        )
+        self.admissions = Counter(
+            "trellis_controller_admissions_total",
+            "InferenceServices that the webhook was asked about, by what it did: held, restored, unchanged",
+            ("action",),
+            registry=registry,
+        )
+        self.notifications = Counter(
+            "trellis_controller_notifications_total",
+            "Attempts to tell a target of a rollout's step: delivered, failed (tried again), gone, given_up",
+            ("outcome",),
+            registry=registry,
+        )
+        self.rollouts = Gauge(
+            "trellis_rollouts",
+            "Rollouts by phase",
+            ("phase",),
             registry=registry,
         )

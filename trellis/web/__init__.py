@@ -1,1 +1,3 @@
-"""What the HTTP servers of two processes share: the protocol below them, the page of their API."""
+"""What processes share that speak HTTP: the protocol below a server, the page of an API, and what is
+sent to others: its signature, and the pauses between attempts.
+"""

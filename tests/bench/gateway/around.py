@@ -88,6 +88,7 @@ def gateway(table_file: Path, **settings: object) -> tuple[str, ...]:
         "host": "127.0.0.1",
         "http_port": "{http}",
         "grpc_port": "{grpc}",
+        "metrics_port": free_port(),
         "routing_table_file": table_file,
         "cookie_secret": "a secret of the benchmark",
         "log_level": "warning",

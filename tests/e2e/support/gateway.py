@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 
 import aiohttp
 
+from scripts.cluster.preflight import engine
 from scripts.cluster.program import Program
 from scripts.cluster.settings import DOMAIN, NAMESPACE
 from tests.e2e.support.kube import Document, Kube
@@ -95,6 +96,18 @@ class Gateway:
             "delete", "pod", name, "--namespace", self.namespace, "--grace-period=0", "--force"
         )
         return name
+
+    def kill_process(self, pod: Document) -> None:
+        """Kill the process of a pod's one container on its node, which starts another in its place.
+
+        Unlike a pod that is deleted, even by force, it hears of nothing before.
+        """
+        docker = engine().docker
+        node: str = pod["spec"]["nodeName"]
+        [container] = pod["status"]["containerStatuses"]
+        identity = container["containerID"].removeprefix("containerd://")
+        told = json.loads(docker("exec", node, "crictl", "inspect", "--output", "json", identity))
+        docker("exec", node, "sh", "-c", f"kill -9 {int(told['info']['pid'])}")
 
     def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Reply:
         """One request by itself, tried once; underscores of a header's name are dashes."""
@@ -197,6 +210,7 @@ def install(kube: Kube, helm: Program, namespace: str, values: Mapping[str, Any]
     redis = kube.get("statefulset", "trellis-redis", NAMESPACE)["spec"]["template"]["spec"]
     own = {
         "runtimes": {"install": []},
+        "crds": {"install": False},
         "redis": {"image": redis["containers"][0]["image"], "durable": {"storage": ""}},
         **values,
     }

@@ -133,11 +133,13 @@ class FakeUpstream(Process):
 
 
 class Gateway(Process):
-    """``python -m trellis.gateway`` on two free ports, following a table in a file."""
+    """``python -m trellis.gateway`` on free ports, following a table in a file."""
 
     def __init__(self, folder: Path, table: dict[str, Any] | None = None, **settings: Any) -> None:
         self.http_port, self.grpc_port = free_port(), free_port()
+        self.metrics_port = free_port()
         self.url = f"http://127.0.0.1:{self.http_port}"
+        self.metrics_url = f"http://127.0.0.1:{self.metrics_port}/metrics"
         self.table_file = folder / "table.json"
         if table is not None:
             self.write_table(table)
@@ -145,6 +147,7 @@ class Gateway(Process):
             "host": "127.0.0.1",
             "http_port": self.http_port,
             "grpc_port": self.grpc_port,
+            "metrics_port": self.metrics_port,
             "routing_table_file": self.table_file,
             "cookie_secret": "a secret of the tests",
             **settings,
@@ -164,7 +167,7 @@ class Gateway(Process):
     def metric(self, name: str, **labels: str) -> float:
         """Sum of the samples of ``name`` that have these labels."""
         total = 0.0
-        for line in get(f"{self.url}/metrics")[2].decode().splitlines():
+        for line in get(self.metrics_url)[2].decode().splitlines():
             series, _, value = line.rpartition(" ")
             if series.partition("{")[0] == name and all(
                 f'{label}="{text}"' in series for label, text in labels.items()

@@ -211,7 +211,7 @@ def test_without_data_it_says_what_to_do(browser: Browser, tmp_path: Path) -> No
     for panel, words in (
         ("traffic", "No requests yet"),
         ("models", "No model is served yet"),
-        ("answers", "No answers counted yet"),
+        ("answers", "No predictor's metrics are read here"),
         ("experiments", "redis_url"),
         ("jobs", "redis_url"),
     ):

@@ -62,7 +62,7 @@ def sentence(answer: bytes) -> str:
 
 def test_a_head_that_comes_byte_by_byte_is_refused_in_time(impatient: Gateway) -> None:
     with connection(impatient) as raw:
-        raw.sendall(f"POST {INFER} HTTP/1.1\r\nhost: x\r\n".encode())
+        raw.sendall(f"POST {INFER} HTTP/1.1\r\nhost: localhost\r\n".encode())
         received = b""
         raw.settimeout(0.2)
         for number in range(100):
@@ -90,14 +90,14 @@ def test_a_connection_that_asks_nothing_is_closed_without_a_word(
 
 def test_a_second_head_on_a_connection_is_timed_as_the_first(impatient: Gateway) -> None:
     with connection(impatient) as raw:
-        raw.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
+        raw.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
         assert one_answer(raw) == (200, b'{"status":"ok"}')
         raw.sendall(b"GET /health HTT")
         assert until_closed(raw).startswith(b"HTTP/1.1 408 ")
 
 
 def test_the_head_of_a_next_request_cuts_no_answer_that_is_owed(impatient: Gateway) -> None:
-    slow = f"GET {INFER} HTTP/1.1\r\nhost: x\r\nx-do: slow:{2 * HEADER_SECONDS}\r\n\r\n"
+    slow = f"GET {INFER} HTTP/1.1\r\nhost: localhost\r\nx-do: slow:{2 * HEADER_SECONDS}\r\n\r\n"
     with connection(impatient) as raw:
         raw.sendall(slow.encode() + b"GET /health HTT")
         status, body = one_answer(raw)
@@ -111,7 +111,7 @@ def test_many_slow_heads_hold_up_nobody(impatient: Gateway) -> None:
     ]
     try:
         for raw in held:
-            raw.sendall(b"POST /v2/models/squares/infer HTTP/1.1\r\nhost: x\r\n")
+            raw.sendall(b"POST /v2/models/squares/infer HTTP/1.1\r\nhost: localhost\r\n")
         assert post_json(impatient.url + INFER, {})[0] == 200
         assert all(until_closed(raw).startswith(b"HTTP/1.1 408 ") for raw in held)
     finally:
@@ -120,7 +120,7 @@ def test_many_slow_heads_hold_up_nobody(impatient: Gateway) -> None:
 
 
 def test_a_slow_body_is_not_a_slow_head(impatient: Gateway) -> None:
-    head = f"POST {INFER} HTTP/1.1\r\nhost: x\r\nx-do: echo\r\ncontent-length: 4\r\n\r\n"
+    head = f"POST {INFER} HTTP/1.1\r\nhost: localhost\r\nx-do: echo\r\ncontent-length: 4\r\n\r\n"
     with connection(impatient) as raw:
         raw.sendall(head.encode())
         for piece in (b"a", b"b", b"c", b"d"):
@@ -132,9 +132,9 @@ def test_a_slow_body_is_not_a_slow_head(impatient: Gateway) -> None:
 @pytest.mark.parametrize(
     "head",
     [
-        f"GET {INFER} HTTP/1.1\r\nhost: x\r\nx-long: {'a' * 70_000}\r\n\r\n",
-        f"GET {INFER}?{'a' * 70_000} HTTP/1.1\r\nhost: x\r\n\r\n",
-        f"GET {INFER} HTTP/1.1\r\nhost: x\r\n" + "x-many: 1\r\n" * 8000 + "\r\n",
+        f"GET {INFER} HTTP/1.1\r\nhost: localhost\r\nx-long: {'a' * 70_000}\r\n\r\n",
+        f"GET {INFER}?{'a' * 70_000} HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        f"GET {INFER} HTTP/1.1\r\nhost: localhost\r\n" + "x-many: 1\r\n" * 8000 + "\r\n",
     ],
     ids=["value", "line", "many"],
 )
@@ -150,14 +150,14 @@ def test_a_long_line_in_two_pieces_is_431_too(impatient: Gateway) -> None:
     with connection(impatient) as raw:
         raw.sendall(f"GET {INFER}?{'a' * 65_000}".encode())
         time.sleep(0.2)  # so that it is read by itself
-        raw.sendall(b"a" * 5_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n")
+        raw.sendall(b"a" * 5_000 + b" HTTP/1.1\r\nhost: localhost\r\n\r\n")
         received = until_closed(raw)
     assert received.startswith(b"HTTP/1.1 431 ")
 
 
 def test_a_head_without_end_is_431_and_not_kept(impatient: Gateway) -> None:
     with connection(impatient) as raw:
-        raw.sendall(f"GET {INFER} HTTP/1.1\r\nhost: x\r\nx-long: ".encode())
+        raw.sendall(f"GET {INFER} HTTP/1.1\r\nhost: localhost\r\nx-long: ".encode())
         received = b""
         try:
             for _ in range(64):
@@ -173,7 +173,7 @@ def test_a_head_without_end_is_431_and_not_kept(impatient: Gateway) -> None:
 def test_a_long_head_within_the_limit_and_a_long_body_behind_it_pass(impatient: Gateway) -> None:
     body = b"b" * 500_000
     head = (
-        f"POST {INFER} HTTP/1.1\r\nhost: x\r\nx-long: {'a' * 60_000}\r\n"
+        f"POST {INFER} HTTP/1.1\r\nhost: localhost\r\nx-long: {'a' * 60_000}\r\n"
         f"content-length: {len(body)}\r\n\r\n"
     )
     with connection(impatient) as raw:
@@ -196,7 +196,7 @@ def test_a_long_head_within_the_limit_and_a_long_body_behind_it_pass(impatient: 
 )
 def test_a_request_line_that_is_none_is_400(impatient: Gateway, line: bytes) -> None:
     with connection(impatient) as raw:
-        raw.sendall(line + b"\r\nhost: x\r\n\r\n")
+        raw.sendall(line + b"\r\nhost: localhost\r\n\r\n")
         received = until_closed(raw)
     assert received.startswith(b"HTTP/1.1 400 ")
     assert "no valid HTTP/1.1" in sentence(received)
@@ -213,7 +213,7 @@ def test_a_path_that_is_no_utf_8_is_404(impatient: Gateway, path: str) -> None:
 def test_a_content_length_that_is_none_is_refused(impatient: Gateway, length: str) -> None:
     with connection(impatient) as raw:
         raw.sendall(
-            f"POST {INFER} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n".encode()
+            f"POST {INFER} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n".encode()
         )
         received = raw.recv(65_536)
     assert received.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 413 "))
@@ -223,7 +223,7 @@ def test_a_content_length_that_is_none_is_refused(impatient: Gateway, length: st
 def test_a_request_smuggled_behind_two_lengths_is_refused(impatient: Gateway) -> None:
     with connection(impatient) as raw:
         raw.sendall(
-            f"POST {INFER} HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n"
+            f"POST {INFER} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\n"
             "transfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /metrics HTTP/1.1\r\n\r\n".encode()
         )
         received = until_closed(raw)
@@ -254,7 +254,14 @@ def test_a_caller_that_sends_all_before_it_reads_hears_why(
     body = b" " * 12_000_000
     with connection(impatient) as raw:
         # One request on its connection: the server closes it behind its answer.
-        lines = [head, "host: g", "connection: close", f"content-length: {len(body)}", "", ""]
+        lines = [
+            head,
+            "host: localhost",
+            "connection: close",
+            f"content-length: {len(body)}",
+            "",
+            "",
+        ]
         raw.sendall("\r\n".join(lines).encode())
         raw.sendall(body)
         assert one_answer(raw)[0] == status

@@ -288,13 +288,13 @@ def test_a_caller_that_takes_the_time_for_itself_ejects_nobody(start_arms: Start
 
     address = ("127.0.0.1", arms.gateway.http_port)
     with socket.create_connection(address, timeout=20) as sends_late:
-        head = f"POST {INFER} HTTP/1.1\r\nhost: x\r\n{unit}\r\nx-do: slow:1\r\n"
+        head = f"POST {INFER} HTTP/1.1\r\nhost: localhost\r\n{unit}\r\nx-do: slow:1\r\n"
         sends_late.sendall(f"{head}content-length: 2\r\n\r\n".encode())
         time.sleep(1.5)
         sends_late.sendall(b"{}")
         assert sends_late.recv(65_536).startswith(b"HTTP/1.1 504 ")
     with socket.create_connection(address, timeout=20) as reads_nothing:
-        head = f"POST {INFER} HTTP/1.1\r\nhost: x\r\n{unit}\r\nx-do: stream:2000\r\n"
+        head = f"POST {INFER} HTTP/1.1\r\nhost: localhost\r\n{unit}\r\nx-do: stream:2000\r\n"
         reads_nothing.sendall(f"{head}content-length: 0\r\n\r\n".encode())
         arms.until(lambda: timed_out() == 2)
     assert arms.state("trellis_ejections_total") == 0

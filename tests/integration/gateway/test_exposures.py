@@ -2,8 +2,10 @@
 
 import json
 import signal
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,10 @@ class Recording:
             {
                 "sentiment": {"arms": arms, "record": True, "experiment": "words", **route},
                 "quiet": arms,
+                "drowsy": {
+                    "arms": [one.arm(model="drowsy", intervals=[[0, 1]])],
+                    "record": True,
+                },
             },
             version=7,
         )
@@ -135,6 +141,7 @@ def test_every_field_of_an_exposure_says_what_was(
         "code": 200,
         "cached": False,
         "asked": False,
+        "predicted": "positive" if path.startswith("/predict") else None,
     }
     assert exposure.model_dump(exclude={"time", "seconds"}) == expected
 
@@ -191,6 +198,59 @@ def test_an_answer_from_the_cache_is_an_exposure_too(recording: Recording, path:
         exposure = recording.of(f"cached-{number}-{name}")
         assert exposure.cached is (cache == "hit")
         assert exposure.revision == expected_arm("user 7")
+
+
+def until_inside(gateway: Gateway, model: str) -> None:
+    """Until the gateway has one request for the model in flight."""
+    until = time.monotonic() + WITHIN_SECONDS
+    while gateway.metric("trellis_inflight_requests", model=model) != 1:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+@contextmanager
+def leaving(gateway: Gateway, path: str, request_id: str, length: int) -> Iterator[None]:
+    """Send a head and a body of some ``length``, and go away at the context's end."""
+    body = json.dumps(V2 if path.startswith("/v2") else {"drowsy": "so glad"}).encode()
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "host: localhost",
+        "content-type: application/json",
+        f"content-length: {length or len(body)}",
+        *(f"{name}: {value}" for name, value in head(request_id).items()),
+    ]
+    with socket.create_connection(("127.0.0.1", gateway.http_port), timeout=20) as caller:
+        caller.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        yield
+
+
+@pytest.mark.parametrize("path", ["/v2/models/drowsy/infer", "/predict/drowsy"])
+def test_a_caller_that_leaves_has_met_the_arm(recording: Recording, path: str) -> None:
+    request_id = "left" + path.replace("/", ".")
+    with leaving(recording.gateway, path, request_id, 0):
+        until_inside(recording.gateway, "drowsy")
+    exposure = recording.of(request_id)
+    assert (exposure.code, exposure.arm, exposure.cached) == (499, "v1-1", False)
+
+
+def test_a_caller_that_leaves_a_call_has_met_the_arm(recording: Recording) -> None:
+    message = pb.ModelInferRequest(model_name="sentiment").SerializeToString()
+    with grpc.insecure_channel(f"127.0.0.1:{recording.gateway.grpc_port}") as channel:
+        infer: Any = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+        call = infer.future(
+            message, metadata=(*head("grpc-left").items(), ("x-do", "think:30")), timeout=60
+        )
+        until_inside(recording.gateway, "sentiment")
+        call.cancel()
+    assert recording.of("grpc-left").code == 499
+
+
+def test_a_caller_that_leaves_within_its_body_has_met_none(recording: Recording) -> None:
+    with leaving(recording.gateway, "/v2/models/drowsy/infer", "left-early", 99_999):
+        until_inside(recording.gateway, "drowsy")
+    post_json(f"{recording.gateway.url}/v2/models/sentiment/infer", V2, head("after-early"))
+    recording.of("after-early")
+    assert "left-early" not in recording.all()
 
 
 def test_what_only_tells_of_the_model_or_met_no_arm_is_no_exposure(recording: Recording) -> None:

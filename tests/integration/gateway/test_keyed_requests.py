@@ -15,11 +15,13 @@ from tests.integration.gateway.processes import (
     Answer,
     FakeUpstream,
     Gateway,
+    ask,
     get,
     post_json,
     table_of,
 )
 from tests.integration.redis_server import RedisServer
+from trellis.gateway.dashboard.session import LONGEST_KEY
 
 INFER = "/v2/models/split/infer"
 PREDICT = "/predict/sentiment"
@@ -30,6 +32,7 @@ SCOPES: dict[str, dict[str, Any]] = {
     "narrow": {"models": ["senti*"]},
     "speaker": {"scopes": ["feedback"]},
     "slow": {"rate": 0.001, "burst": 2},
+    "ward": {"scopes": ["admin", "infer"], "models": ["senti*"]},
 }
 
 
@@ -102,6 +105,7 @@ def test_a_key_for_one_model_learns_nothing_of_others(keyed: Keyed) -> None:
     known = keyed.post(INFER, "narrow")
     unknown = keyed.post("/v2/models/nowhere/infer", "narrow")
     assert known[0] == unknown[0] == 403
+    assert 0 <= int(known[1]["ratelimit-remaining"]) <= int(known[1]["ratelimit-limit"])
     assert (
         json.loads(known[2])["error"].replace("split", "nowhere")
         == (json.loads(unknown[2])["error"])
@@ -190,7 +194,7 @@ def test_what_is_refused_is_counted_under_no_model(keyed: Keyed) -> None:
     before = keyed.gateway.metric("trellis_requests_total", model="", code="401")
     keyed.post("/v2/models/whatever/infer", None)
     assert keyed.gateway.metric("trellis_requests_total", model="", code="401") == before + 1
-    assert b"whatever" not in get(f"{keyed.gateway.url}/metrics")[2]
+    assert b"whatever" not in get(keyed.gateway.metrics_url)[2]
 
 
 class TestGrpc:
@@ -234,6 +238,25 @@ class TestGrpc:
         rest = json.loads(keyed.post(INFER, "plain")[2])["name"]
         assert seen == {rest}
 
+    @pytest.mark.parametrize(
+        ("name", "fields", "code"),
+        [
+            ("plain", {"model_name": "nowhere"}, grpc.StatusCode.NOT_FOUND),
+            ("plain", {"model_name": "split", "model_version": "v2"}, None),
+            ("narrow", {"model_name": "split"}, None),
+            ("slow", {"model_name": "split"}, grpc.StatusCode.RESOURCE_EXHAUSTED),
+        ],
+        ids=["unknown", "version", "scope", "limit"],
+    )
+    def test_a_refusal_says_what_is_left_of_the_limit(
+        self, keyed: Keyed, name: str, fields: dict[str, str], code: grpc.StatusCode | None
+    ) -> None:
+        message = pb.ModelInferRequest(**fields).SerializeToString()
+        for _ in range(3):  # the slow one's burst is two
+            found, _, metadata = self.ask(keyed, name, message)
+        assert found is (code or grpc.StatusCode.PERMISSION_DENIED)
+        assert 0 <= int(metadata["ratelimit-remaining"]) <= int(metadata["ratelimit-limit"])
+
     def test_a_version_is_for_keys_with_that_scope(self, keyed: Keyed) -> None:
         message = pb.ModelInferRequest(model_name="split", model_version="v2").SerializeToString()
         code, sentence, _ = self.ask(keyed, "plain", message)
@@ -241,3 +264,54 @@ class TestGrpc:
         assert "scope 'version'" in sentence
         code, _, metadata = self.ask(keyed, "chooser", message)
         assert (code, metadata["x-model-version"]) == (grpc.StatusCode.OK, "v2")
+
+
+@pytest.mark.parametrize("name", [None, "plain"])
+def test_metrics_are_at_a_port_of_their_own_and_at_the_front_door_for_nobody(
+    keyed: Keyed, name: str | None
+) -> None:
+    headers = keyed.shown(name) if name else {}
+    assert get(f"{keyed.gateway.url}/metrics", headers)[0] == 404
+    keyed.post(INFER, "plain")
+    status, told, page = get(keyed.gateway.metrics_url)
+    assert (status, told["content-type"].partition(";")[0]) == (200, "text/plain")
+    assert b'trellis_requests_total{code="200",model="split"' in page
+
+
+class TestDashboardOfSomeModels:
+    """What an admin key for some models sees, and may do, there."""
+
+    def test_it_shows_the_key_s_models_and_no_word_of_others(self, keyed: Keyed) -> None:
+        keyed.post(INFER, "plain")
+        keyed.post(PREDICT, "plain")
+        status, _, page = get(f"{keyed.gateway.url}/dashboard", keyed.shown("ward"))
+        assert status == 200
+        assert b"sentiment" in page
+        assert b"split" not in page
+
+    def test_it_replays_no_job_of_another_model(self, keyed: Keyed) -> None:
+        status, _, body = keyed.post(INFER, "plain", prefer="respond-async")
+        assert status == 202
+        url = f"{keyed.gateway.url}/dashboard/jobs/{json.loads(body)['id']}/replay"
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        status, _, page = ask("POST", url, b"", {**keyed.shown("ward"), **form})
+        assert status == 403
+        assert b"is not for model" in page
+
+    def test_a_token_that_no_cookie_holds_is_refused_in_words(self, keyed: Keyed) -> None:
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        url = f"{keyed.gateway.url}/dashboard/sign-in"
+        status, _, page = ask("POST", url, b"key=" + b"t" * (LONGEST_KEY + 1), form)
+        assert status == 403
+        assert b"send it as a header" in page
+        assert f'maxlength="{LONGEST_KEY}"'.encode() in page
+
+
+@pytest.mark.parametrize("path", ["/", "/?model=split", "/models"])
+def test_what_asks_predictors_without_a_key_counts_at_the_limit_of_strangers(
+    keyed: Keyed, path: str
+) -> None:
+    before = get(f"{keyed.gateway.url}/models")[1]
+    headers = get(keyed.gateway.url + path)[1]
+    assert headers["ratelimit-limit"] == before["ratelimit-limit"] == "100"
+    assert int(headers["ratelimit-remaining"]) < 100

@@ -185,7 +185,9 @@ def test_every_word_that_lets_another_version_answer(gateway: Gateway, word: str
 
 def test_body_and_model_share_one_deadline(gateway: Gateway) -> None:
     body = b'{"text": "hi"}'
-    head = f"POST /predict/asleep HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n"
+    head = (
+        f"POST /predict/asleep HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
     started = time.monotonic()
     with socket.create_connection(("127.0.0.1", gateway.http_port), timeout=20) as slow:
         slow.sendall(head.encode() + body[:5])
@@ -202,7 +204,9 @@ def test_a_caller_that_leaves_is_counted_as_gone(gateway: Gateway) -> None:
 
     before = count()
     body = b'{"text": "hi"}'
-    head = f"POST /predict/asleep HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n"
+    head = (
+        f"POST /predict/asleep HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
     with socket.create_connection(("127.0.0.1", gateway.http_port), timeout=20) as leaving:
         leaving.sendall(head.encode() + body)
         time.sleep(0.3)
@@ -249,12 +253,38 @@ def own_gateway(tmp_path: Path, upstreams: tuple[FakeUpstream, FakeUpstream]) ->
     assert running.stop() == 0
 
 
-def test_an_answer_without_end_is_a_broken_one(own_gateway: Gateway) -> None:
-    status, _, body = post_json(f"{own_gateway.url}/predict/endless", {"text": "hi"})
+@pytest.fixture
+def unhurried_gateway(
+    tmp_path: Path, upstreams: tuple[FakeUpstream, FakeUpstream]
+) -> Iterator[Gateway]:
+    """One with room for the largest answer."""
+    folder = tmp_path / "unhurried"
+    folder.mkdir()
+    arms = [upstreams[0].arm(model="endless", intervals=[[0, 1]])]
+    running = Gateway(folder, table_of({"endless": arms}))
+    running.up()
+    yield running
+    assert running.stop() == 0
+
+
+def test_an_answer_without_end_is_a_broken_one(unhurried_gateway: Gateway) -> None:
+    status, _, body = post_json(f"{unhurried_gateway.url}/predict/endless", {"text": "hi"})
     assert status == 502
     assert json.loads(body)["error"]
-    memory = psutil.Process(own_gateway.pid).memory_info().rss
+    memory = psutil.Process(unhurried_gateway.pid).memory_info().rss
     assert memory < 400 * 2**20
+
+
+def test_answers_count_at_the_budget_too_and_no_longer_once_they_ended(
+    own_gateway: Gateway,
+) -> None:
+    for _ in range(3):
+        status, headers, body = post_json(f"{own_gateway.url}/predict/endless", {"text": "hi"})
+        assert (status, headers["retry-after"]) == (503, "1")
+        assert "limit of 100000 bytes" in json.loads(body)["error"]
+    assert own_gateway.metric("trellis_ejected_arms") == 0
+    fits = {"text": "a" * 60_000}
+    assert post_json(f"{own_gateway.url}/predict/sentiment", fits)[0] == 200
 
 
 def test_bodies_beyond_the_budget_are_refused_and_those_that_ended_count_no_more(
@@ -262,7 +292,9 @@ def test_bodies_beyond_the_budget_are_refused_and_those_that_ended_count_no_more
 ) -> None:
     url = f"{own_gateway.url}/predict/sentiment"
     held = 60_000
-    head = f"POST /predict/sentiment HTTP/1.1\r\nhost: x\r\ncontent-length: {held + 1}\r\n\r\n"
+    head = (
+        f"POST /predict/sentiment HTTP/1.1\r\nhost: localhost\r\ncontent-length: {held + 1}\r\n\r\n"
+    )
     fits = {"text": "a" * held}
     for _ in range(3):
         assert post_json(url, fits)[0] == 200
@@ -285,7 +317,7 @@ def test_a_table_that_changes_while_a_body_comes_chooses_the_arm(
     own_gateway: Gateway, upstreams: tuple[FakeUpstream, FakeUpstream]
 ) -> None:
     body = b'{"text": "hi"}'
-    head = f"POST /predict/sentiment HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n"
+    head = f"POST /predict/sentiment HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n\r\n"
     arms = [upstreams[1].arm(model="sentiment", intervals=[[0, 1]])]
     with socket.create_connection(("127.0.0.1", own_gateway.http_port), timeout=20) as slow:
         slow.sendall(head.encode() + body[:5])

@@ -18,7 +18,7 @@ MOST_MEGABYTES = 120
 def test_it_rests_small_after_work(gateway: Gateway) -> None:
     for _ in range(200):
         assert post_json(f"{gateway.url}/predict/sentiment", {"text": "hi"})[0] == 200
-    for path in ("/", "/docs", "/docs/swagger-ui-bundle.js", "/metrics", "/openapi.json"):
+    for path in ("/", "/docs", "/docs/swagger-ui-bundle.js", "/openapi.json"):
         assert get(gateway.url + path)[0] == 200
     status = Path(f"/proc/{gateway.pid}/status").read_text()
     resident = re.search(r"VmRSS:\s+(\d+) kB", status)
@@ -54,10 +54,10 @@ def test_a_setting_that_does_not_fit_ends_it_with_a_sentence(
     assert "short" not in child.stderr.replace("too_short", "")
 
 
-@pytest.mark.parametrize("which", ["http_port", "grpc_port"])
+@pytest.mark.parametrize("which", ["http_port", "grpc_port", "metrics_port"])
 def test_a_port_in_use_ends_it_with_a_sentence(tmp_path: Path, which: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        ports = {"http_port": free_port(), "grpc_port": free_port()}
+        ports = {name: free_port() for name in ("http_port", "grpc_port", "metrics_port")}
         ports[which] = taken.getsockname()[1]
         flags = [f"--{name}={port}" for name, port in ports.items()]
         child = subprocess.run(

@@ -172,7 +172,9 @@ def test_an_answer_that_breaks_midway_is_cut_so_that_the_caller_sees_it(gateway:
 
 def test_a_body_that_does_not_arrive_is_the_callers_fault(gateway: Gateway) -> None:
     with socket.create_connection(("127.0.0.1", gateway.http_port), timeout=20) as slow:
-        slow.sendall(f"POST {INFER} HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nabc".encode())
+        slow.sendall(
+            f"POST {INFER} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\nabc".encode()
+        )
         answer = slow.recv(65_536)
     assert answer.startswith(b"HTTP/1.1 408 ")
 
@@ -180,7 +182,7 @@ def test_a_body_that_does_not_arrive_is_the_callers_fault(gateway: Gateway) -> N
 def test_a_caller_that_leaves_midway_leaves_the_gateway_well(gateway: Gateway) -> None:
     for _ in range(5):
         with socket.create_connection(("127.0.0.1", gateway.http_port), timeout=20) as leaving:
-            head = f"POST {INFER} HTTP/1.1\r\nhost: x\r\ncontent-length: 999\r\n\r\nabc"
+            head = f"POST {INFER} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 999\r\n\r\nabc"
             leaving.sendall(head.encode())
     assert post_json(gateway.url + INFER, {})[0] == 200
     assert gateway.metric("trellis_inflight_requests", model="split") == 0
@@ -194,7 +196,7 @@ def test_a_caller_that_leaves_before_the_answer_is_noticed_and_counted(gateway: 
     pieces = b"2\r\n{}\r\n", b"0\r\n\r\n"
     for length, body in (("content-length: 2", (b"{}",)), ("transfer-encoding: chunked", pieces)):
         with socket.create_connection(("127.0.0.1", gateway.http_port), timeout=20) as leaving:
-            head = f"POST /v2/models/asleep/infer HTTP/1.1\r\nhost: x\r\n{length}\r\n\r\n"
+            head = f"POST /v2/models/asleep/infer HTTP/1.1\r\nhost: localhost\r\n{length}\r\n\r\n"
             leaving.sendall(head.encode())
             for piece in body:
                 time.sleep(0.1)
@@ -273,7 +275,7 @@ def test_a_request_that_asks_for_an_upgrade_is_answered_without(
 ) -> None:
     body = b'{"text": "hi"}'
     head = (
-        f"POST {path} HTTP/1.1\r\nhost: x\r\n{UPGRADES[asked]}\r\n"
+        f"POST {path} HTTP/1.1\r\nhost: localhost\r\n{UPGRADES[asked]}\r\n"
         f"content-type: application/json\r\nx-do: echo\r\ncontent-length: {len(body)}\r\n\r\n"
     ).encode()
     expected = body if path == INFER else b'"label":"positive"'

@@ -25,6 +25,7 @@ PIECE = b"0123456789abcdef" * 4096
 #: More than anybody reads.
 ENDLESS = "stream:1000000"
 
+_TEXT = {"datatype": "BYTES", "shape": [-1], "content": "text"}
 METADATA: dict[str, Any] = {
     "sentiment": {
         "name": "sentiment",
@@ -63,6 +64,12 @@ METADATA: dict[str, Any] = {
         "description": "",
     },
 }
+#: Models whose input is called as something that a form of a page has itself; and one that takes its
+#: input and never answers.
+METADATA |= {
+    name: {**METADATA["sentiment"], "name": name, "inputs": [_TEXT | {"name": name}]}
+    for name in ("action", "dataset", "addEventListener", "drowsy")
+}
 
 
 class Upstream:
@@ -86,7 +93,7 @@ class Upstream:
             message = await receive()
             body += message.get("body", b"")
             more = message.get("more_body", False)
-        if scope["path"].startswith("/v2/models/asleep"):
+        if scope["path"].startswith(("/v2/models/asleep", "/v2/models/drowsy/infer")):
             while (await receive())["type"] != "http.disconnect":
                 pass
             return

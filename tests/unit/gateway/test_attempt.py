@@ -37,10 +37,17 @@ class Stand:
         ).route("m")
 
     def attempt(
-        self, unit: Unit = ON_CANARY, version: str | None = None, *, fallback: bool = False
+        self,
+        unit: Unit = ON_CANARY,
+        version: str | None = None,
+        *,
+        fallback: bool = False,
+        asked: bool = True,
     ) -> Attempt:
         choice = choose(self.route, unit, version, fallback=fallback, scopes=NOBODY)
-        return Attempt(self.route, choice, "request", self.exposures.append)
+        made = Attempt(self.route, choice, "request", self.exposures.append)
+        made.asked = asked
+        return made
 
     def count(self, name: str, revision: str, **labels: str) -> float:
         who = {"model": "m", "version": revision.replace("r", "v"), "revision": revision}
@@ -155,11 +162,23 @@ def test_the_exposure_says_who_answered_by_its_own_words() -> None:
     assert exposure.table_version == 4
 
 
-@pytest.mark.parametrize("fields", [{"record": False}, {}], ids=["not-recorded", "caller-gone"])
-def test_what_nobody_was_answered_or_records_is_no_exposure(fields: dict[str, Any]) -> None:
-    stand = Stand(**fields)
-    stand.attempt().finish(CLIENT_GONE if not fields else 200)
+def test_what_nobody_records_is_no_exposure() -> None:
+    stand = Stand(record=False)
+    stand.attempt().finish(200)
     assert stand.exposures == []
+
+
+@pytest.mark.parametrize(("asked", "codes"), [(True, [CLIENT_GONE]), (False, [])])
+def test_a_caller_that_leaves_has_met_the_arm_that_was_asked(asked: bool, codes: list[int]) -> None:
+    stand = Stand()
+    stand.attempt(asked=asked).finish(CLIENT_GONE)
+    assert [exposure.code for exposure in stand.exposures] == codes
+
+
+def test_a_failure_before_the_arm_was_asked_says_nothing_of_it() -> None:
+    stand = Stand()
+    stand.attempt(asked=False).finish(503)
+    assert stand.attempt().target.arm.revision == "r2"
 
 
 def test_every_ejected_arm_keeps_a_place_to_go() -> None:

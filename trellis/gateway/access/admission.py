@@ -6,7 +6,7 @@ import aiohttp
 from redis.asyncio import Redis
 
 from trellis.gateway.access.bucket import Rate
-from trellis.gateway.access.callers import ANYONE, STRANGER, Admitted, Scope
+from trellis.gateway.access.callers import ANYONE, STRANGER, Admitted, Caller, Scope
 from trellis.gateway.access.credentials import ApiKeys, Grant, token_of
 from trellis.gateway.access.damper import Damper, network_of, too_many
 from trellis.gateway.access.key_book import KeyBook
@@ -78,7 +78,7 @@ class Access:
             grant = await self._recognise(credentials, address)
             headers = await self._limit(f"key:{grant.caller.key_id}", grant.rate, cost)
             if scope is not None:
-                grant.caller.check(scope, model)
+                _check(grant.caller, scope, model, headers)
         except (Unauthenticated, Forbidden, LimitExceeded, AccessDown) as error:
             self._metrics.access_refused.labels(_REASONS[type(error)]).inc()
             raise
@@ -132,6 +132,15 @@ _REASONS: dict[type[Exception], str] = {
     LimitExceeded: "limit",
     AccessDown: "down",
 }
+
+
+def _check(caller: Caller, scope: Scope, model: str | None, headers: Headers) -> None:
+    """Raises ``Forbidden``, which says too what is left of the limit that was paid from."""
+    try:
+        caller.check(scope, model)
+    except Forbidden as refusal:
+        refusal.headers = headers
+        raise
 
 
 def _rate(per_second: float, burst: int) -> Rate | None:

@@ -1,7 +1,7 @@
 """Equal work is done once at a time in this process; who leaves does not stop it for the others."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Generic, TypeVar
 
 Result = TypeVar("Result")
@@ -11,10 +11,10 @@ class SingleFlight(Generic[Result]):
     """Work by key. It ends when it is done or when the last of those who wait has left."""
 
     def __init__(self) -> None:
-        self._flights: dict[bytes, _Flight[Result]] = {}
+        self._flights: dict[Hashable, _Flight[Result]] = {}
 
     async def join(
-        self, key: bytes, begin: Callable[[], Coroutine[Any, Any, Result]]
+        self, key: Hashable, begin: Callable[[], Coroutine[Any, Any, Result]]
     ) -> tuple[Result, bool]:
         """The work's result, and whether this call began it.
 
@@ -39,7 +39,7 @@ class SingleFlight(Generic[Result]):
                 self._forget(key, flight)
                 flight.task.cancel()
 
-    def _forget(self, key: bytes, flight: "_Flight[Result]") -> None:
+    def _forget(self, key: Hashable, flight: "_Flight[Result]") -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]
 

@@ -13,7 +13,8 @@ from trellis.gateway.controller_client import ControllerClient
 from trellis.gateway.dashboard.forms import read_form
 from trellis.gateway.dashboard.page import DashboardPage
 from trellis.gateway.dashboard.sampler import Sampler
-from trellis.gateway.dashboard.session import Sessions
+from trellis.gateway.dashboard.session import LONGEST_KEY, Sessions
+from trellis.gateway.dashboard.snapshot import Snapshot
 from trellis.gateway.dashboard.visitor_gate import DashboardGate
 from trellis.gateway.errors import (
     Forbidden,
@@ -34,7 +35,7 @@ class DashboardActions:
     def __init__(
         self,
         page: DashboardPage,
-        sampler: Sampler,
+        sampler: Sampler[Snapshot],
         gate: DashboardGate,
         sessions: Sessions,
         controller: ControllerClient,
@@ -61,9 +62,13 @@ class DashboardActions:
         ]
 
     async def sign_in(self, request: Request) -> Response:
-        """Begin a session with an admin key."""
+        """Begin a session with an admin key, or an OIDC token."""
         key = (await read_form(request)).get("key", "").strip()
         try:
+            if len(key.encode()) > LONGEST_KEY:
+                raise Forbidden(
+                    f"a session's cookie holds a key or token of up to {LONGEST_KEY} bytes, {len(key.encode())} came; send it as a header instead"
+                )
             await self._gate.admit_key(request, key)
         except (Unauthenticated, Forbidden, LimitExceeded) as error:
             return self._page.sign_in_form(error)
@@ -94,9 +99,12 @@ class DashboardActions:
         try:
             if self._jobs is None:
                 raise JobsDown("jobs are kept in the durable Redis, and none is set (redis_url)")
+            known = await self._jobs.get(request.path_params["job"])
+            if known is not None:
+                caller.check("admin", known.model)
             await replay_job(self._jobs, self._audit, asker, request.path_params["job"], 200)
         except GatewayError as error:
-            return await self._page.whole(request, refusal=error)
+            return await self._page.whole(request, caller, refusal=error)
         return await self._done("replay")
 
     async def _move(self, request: Request, action: Action, change: Change) -> Response:
@@ -107,7 +115,7 @@ class DashboardActions:
             async with self._audit.of(asker, action, model, f"{model[:64]}/{version[:64]}"):
                 await change(model, version, asker)
         except GatewayError as error:
-            return await self._page.whole(request, refusal=error)
+            return await self._page.whole(request, caller, refusal=error)
         return await self._done(action)
 
     async def _done(self, action: str) -> Response:

@@ -13,7 +13,7 @@ class ChartBook:
 
     def __init__(self) -> None:
         self._number = 0
-        self._drawn: dict[tuple[ChartName, Look], asyncio.Task[Drawn]] = {}
+        self._drawn: dict[tuple[frozenset[str] | None, ChartName, Look], asyncio.Task[Drawn]] = {}
 
     async def chart(self, snapshot: Snapshot, name: ChartName, look: Look) -> Drawn:
         """One chart of this look. Raises ``NotFound`` where the look has no figures."""
@@ -23,7 +23,7 @@ class ChartBook:
         if snapshot.number != self._number:
             self._number = snapshot.number
             self._drawn = {}
-        key = name, look
+        key = snapshot.models, name, look
         task = self._drawn.get(key)
         if task is None:
             task = self._drawn[key] = asyncio.create_task(draw(name, figures, look))

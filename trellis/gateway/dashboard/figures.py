@@ -53,7 +53,9 @@ class Answers(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """All figures of one look. ``refused`` is requests a second that met no version."""
+    """All figures of one look. ``refused`` is requests a second that met no version; ``predictors`` as
+    in the window.
+    """
 
     seconds: float
     total: Traffic
@@ -63,6 +65,7 @@ class Figures(NamedTuple):
     jobs: dict[str, float]
     traffic: dict[Who, tuple[Point, ...]]
     latency: dict[Who, tuple[Point, ...]]
+    predictors: bool
 
 
 def figures_of(window: Window) -> Figures:
@@ -105,6 +108,7 @@ def figures_of(window: Window) -> Figures:
         jobs={state: count for (state,), count in sorted(window.increases.get(JOBS, {}).items())},
         traffic={who: points for who, points in window.traffic.items() if who != NOBODY},
         latency={who: points for who, points in window.latency.items() if who != NOBODY},
+        predictors=window.predictors,
     )
 
 

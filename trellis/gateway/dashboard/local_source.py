@@ -90,6 +90,7 @@ class LocalSource:
             increases,
             {who: tuple(points) for who, points in self._traffic.items()},
             {who: tuple(points) for who, points in self._latency.items()},
+            predictors=bool(urls),
         )
 
     async def _fetch(self, url: str) -> str:

@@ -12,6 +12,7 @@ from trellis.gateway.dashboard.sampler import Sampler
 from trellis.gateway.dashboard.session import Sessions
 from trellis.gateway.dashboard.snapshot import Looker
 from trellis.gateway.dashboard.source import Source
+from trellis.gateway.dashboard.trials.opening import trial_routes
 from trellis.gateway.dashboard.visitor_gate import DashboardGate
 from trellis.gateway.errors import GatewayError
 from trellis.gateway.events.audit import Audit
@@ -40,7 +41,11 @@ def dashboard_routes(parts: Parts) -> list[Route]:
     )
     audit = Audit(parts.events, parts.access)
     actions = DashboardActions(page, sampler, gate, sessions, parts.controller, parts.jobs, audit)
-    return [*page.routes(), *actions.routes()]
+    return [
+        *page.routes(),
+        *actions.routes(),
+        *trial_routes(parts, gate, page, audit),
+    ]
 
 
 def dashboard_source(

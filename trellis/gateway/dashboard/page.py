@@ -1,20 +1,24 @@
 """``/dashboard``: the page, its charts and its events."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import cast, get_args
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from trellis.gateway.access.callers import Caller
 from trellis.gateway.asking import request_id_of
 from trellis.gateway.dashboard.chart_book import ChartBook
-from trellis.gateway.dashboard.chart_style import Look
+from trellis.gateway.dashboard.chart_style import Drawn, Look
 from trellis.gateway.dashboard.charts import ChartName
 from trellis.gateway.dashboard.panels import moment, render_panels
 from trellis.gateway.dashboard.sampler import Sampler
+from trellis.gateway.dashboard.session import LONGEST_KEY
 from trellis.gateway.dashboard.snapshot import Snapshot
-from trellis.gateway.dashboard.stream import panel_events
+from trellis.gateway.dashboard.stream import Seen, panel_events
+from trellis.gateway.dashboard.views import Views
 from trellis.gateway.dashboard.visitor_gate import DashboardGate
 from trellis.gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
 from trellis.gateway.pages.files import render
@@ -22,6 +26,7 @@ from trellis.gateway.pages.words import sentence
 from trellis.gateway.routing_table import TableHolder
 
 PRIVATE = {"cache-control": "no-store"}
+LAYOUT = {"heading": "Dashboard", "here": "/dashboard"}
 #: What is said after an action; the page's address has only its name.
 DONE = {
     "activate": "Done: the version gets all traffic. The table follows in a moment.",
@@ -35,7 +40,7 @@ class DashboardPage:
 
     def __init__(
         self,
-        sampler: Sampler,
+        sampler: Sampler[Snapshot],
         gate: DashboardGate,
         holder: TableHolder,
         *,
@@ -46,11 +51,9 @@ class DashboardPage:
         self._sampler = sampler
         self._gate = gate
         self._holder = holder
-        self._words = words
-        self._can_move = can_move
         self._asks_for_keys = asks_for_keys
         self._charts = ChartBook()
-        self._rendered: tuple[int, dict[str, str]] = (0, {})
+        self._views = Views(partial(render_panels, can_move=can_move, words=words))
 
     def routes(self) -> list[Route]:
         """The page and what it is made of."""
@@ -63,23 +66,24 @@ class DashboardPage:
     async def page(self, request: Request) -> Response:
         """The page; the form to sign in for whoever shows no admin key."""
         try:
-            await self._gate.admit(request)
+            caller = await self._gate.admit(request)
         except (Unauthenticated, Forbidden) as error:
             return self.sign_in_form(error if self._gate.signed_in(request) else None)
         done = DONE.get(request.query_params.get("done", ""), "")
-        return await self.whole(request, done)
+        return await self.whole(request, caller, done)
 
     async def whole(
-        self, request: Request, said: str = "", refusal: GatewayError | None = None
+        self, request: Request, caller: Caller, said: str = "", refusal: GatewayError | None = None
     ) -> Response:
         """The page for an operator; with what was done, or why it was not."""
-        snapshot = await self._sampler.latest()
+        snapshot, panels = self._views.of(await self._sampler.latest(), caller)
         html = render(
             "dashboard.html",
-            panels=self._panels(snapshot),
-            snapshot=snapshot,
-            moment=moment,
-            signed_in=self._asks_for_keys and self._gate.signed_in(request),
+            **LAYOUT,
+            panels=panels,
+            events="/dashboard/events",
+            seen_at=moment(snapshot.time),
+            signed_in=self.has_session(request),
             said=sentence(str(refusal)) if refusal else said,
             said_bad=refusal is not None,
         )
@@ -89,53 +93,71 @@ class DashboardPage:
     def sign_in_form(self, refusal: GatewayError | None) -> Response:
         """The form, with what was wrong with the key before."""
         html = render(
-            "dashboard.html",
-            panels={},
+            "sign_in.html",
+            **LAYOUT,
+            events="",
+            longest_key=LONGEST_KEY,
             said=sentence(str(refusal)) if refusal else "",
             said_bad=refusal is not None,
         )
         return HTMLResponse(html, refusal.status if refusal else 401, PRIVATE)
 
+    def has_session(self, request: Request) -> bool:
+        """Whether there is a session to sign out of."""
+        return self._asks_for_keys and self._gate.signed_in(request)
+
     async def events(self, request: Request) -> Response:
         """The live panels. Raises ``Overloaded`` where too many follow them already."""
-        await self._gate.admit(request)
+        caller = await self._gate.admit(request)
+        return self.stream(
+            request, self._sampler, lambda snapshot: self._views.of(snapshot, caller).panels
+        )
+
+    def stream(
+        self, request: Request, sampler: Sampler[Seen], panels: Callable[[Seen], dict[str, str]]
+    ) -> Response:
+        """Live panels of any page of the dashboard, whose viewers are counted together.
+
+        Raises ``Overloaded``.
+        """
         self._sampler.check_room()
 
         async def still_allowed() -> None:
             await self._gate.admit(request, cost=0.0)
 
-        async def stream() -> AsyncIterator[bytes]:
+        async def pieces() -> AsyncIterator[bytes]:
             with self._sampler.viewer():
                 async for piece in panel_events(
-                    self._sampler, self._panels, still_allowed, lambda: self._holder.draining
+                    sampler, panels, still_allowed, lambda: self._holder.draining
                 ):
                     yield piece
 
         # nginx, as an ingress, would keep the events back until its buffer is full.
         headers = {**PRIVATE, "x-accel-buffering": "no"}
-        return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(pieces(), media_type="text/event-stream", headers=headers)
 
     async def chart(self, request: Request) -> Response:
         """One chart; ``?scheme=`` and ``?shape=`` choose how it looks. Raises ``NotFound``."""
-        await self._gate.admit(request, cost=0.0)
+        caller = await self._gate.admit(request, cost=0.0)
         name = request.path_params["name"]
         if name not in get_args(ChartName):
             known = ", ".join(get_args(ChartName))
             raise NotFound(f"no chart {name[:64]!r}; there are: {known}")
-        look = Look(
-            "dark" if request.query_params.get("scheme") == "dark" else "light",
-            "narrow" if request.query_params.get("shape") == "narrow" else "wide",
+        seen = self._views.of(await self._sampler.latest(), caller).snapshot
+        return svg_response(
+            await self._charts.chart(seen, cast("ChartName", name), look_of(request))
         )
-        drawn = await self._charts.chart(
-            await self._sampler.latest(), cast("ChartName", name), look
-        )
-        # Its address names the look, so what it shows does not change.
-        headers = {"cache-control": "private, max-age=60", "content-security-policy": drawn.policy}
-        return Response(drawn.svg, headers=headers, media_type="image/svg+xml")
 
-    def _panels(self, snapshot: Snapshot) -> dict[str, str]:
-        """Rendered once for all who look at this snapshot."""
-        if self._rendered[0] != snapshot.number:
-            rendered = render_panels(snapshot, can_move=self._can_move, words=self._words)
-            self._rendered = snapshot.number, rendered
-        return self._rendered[1]
+
+def look_of(request: Request) -> Look:
+    """How a chart is to look, by ``?scheme=`` and ``?shape=``."""
+    return Look(
+        "dark" if request.query_params.get("scheme") == "dark" else "light",
+        "narrow" if request.query_params.get("shape") == "narrow" else "wide",
+    )
+
+
+def svg_response(drawn: Drawn) -> Response:
+    """A chart with its policy. Its address names the look, so what it shows does not change."""
+    headers = {"cache-control": "private, max-age=60", "content-security-policy": drawn.policy}
+    return Response(drawn.svg, headers=headers, media_type="image/svg+xml")

@@ -15,8 +15,11 @@ COOKIE = "trellis_dashboard"
 #: Twelve hours, in seconds: a working day.
 SESSION_SECONDS = 12 * 3600
 
+#: Bytes of a key, or of a token, that a session may hold: a browser keeps no cookie over 4096.
+LONGEST_KEY = 2900
+
 _COOKIE = re.compile(
-    r"(?:^|;\s*)trellis_dashboard=([A-Za-z0-9_-]{1,2048})\.(\d{1,12})\.([A-Za-z0-9_-]{43})(?=;|$)"
+    r"(?:^|;\s*)trellis_dashboard=([A-Za-z0-9_-]{1,3867})\.(\d{1,12})\.([A-Za-z0-9_-]{43})(?=;|$)"
 )
 
 

@@ -10,7 +10,7 @@ from trellis.gateway.controller_client import ControllerClient
 from trellis.gateway.dashboard.figures import Figures, figures_of
 from trellis.gateway.dashboard.machine import Machine, MachineWatch
 from trellis.gateway.dashboard.source import Source, SourceDown
-from trellis.gateway.dashboard.window import Who
+from trellis.gateway.dashboard.window import Who, Window
 from trellis.gateway.errors import GatewayError, NotReady
 from trellis.gateway.events.counts import experiment_status
 from trellis.gateway.events.store import EventStore
@@ -24,9 +24,12 @@ MOST_DEAD = 50
 
 
 class Jobs(NamedTuple):
-    """The queue as it is now, with the jobs that were given up, the newest first."""
+    """The queue as it is now, with the jobs that were given up, the newest first.
 
-    backlog: Backlog
+    ``backlog`` is None where the viewer's key is for some models only: it tells of all together.
+    """
+
+    backlog: Backlog | None
     dead: tuple[JobRecord, ...]
 
 
@@ -43,17 +46,22 @@ class Revision(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """``problems`` says in sentences which parts could not be had, by the panel's name."""
+    """``problems`` says in sentences which parts could not be had, by the panel's name.
+
+    ``figures`` are those of ``window``. ``models`` are what the look was cut down to, None for all.
+    """
 
     number: int
     time: float
     table_version: int | None
     revisions: tuple[Revision, ...]
+    window: Window | None
     figures: Figures | None
     experiments: tuple[ExperimentStatus, ...] | None
     jobs: Jobs | None
     machine: Machine
     problems: dict[str, str]
+    models: frozenset[str] | None = None
 
 
 class Looker:
@@ -78,9 +86,9 @@ class Looker:
     async def look(self) -> Snapshot:
         """Look once; never raises for a part that is down."""
         problems: dict[str, str] = {}
-        revisions, figures, experiments, jobs, machine = await asyncio.gather(
+        revisions, window, experiments, jobs, machine = await asyncio.gather(
             self._revisions(problems),
-            self._figures(problems),
+            self._window(problems),
             self._statuses(problems),
             self._jobs(problems),
             self._machine.look(),
@@ -92,7 +100,8 @@ class Looker:
             time=time.time(),
             table_version=router.table_version if router else None,
             revisions=revisions,
-            figures=figures,
+            window=window,
+            figures=None if window is None else figures_of(window),
             experiments=experiments,
             jobs=jobs,
             machine=machine,
@@ -135,11 +144,11 @@ class Looker:
             for target in route.targets
         )
 
-    async def _figures(self, problems: dict[str, str]) -> Figures | None:
+    async def _window(self, problems: dict[str, str]) -> Window | None:
         if self._source is None:
             return None
         try:
-            return figures_of(await self._source.window())
+            return await self._source.window()
         except SourceDown as error:
             problems["traffic"] = str(error)
             return None

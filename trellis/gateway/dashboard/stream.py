@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol, TypeVar
 
 import orjson
 
 from trellis.gateway.dashboard.sampler import Sampler
-from trellis.gateway.dashboard.snapshot import Snapshot
 from trellis.gateway.errors import GatewayError
 
 #: Seconds after which a viewer asks again when the stream breaks.
@@ -14,12 +14,22 @@ RETRY_SECONDS = 5
 #: Seconds between two looks at whether the process is ending.
 END_SECONDS = 0.5
 
-Panels = Callable[[Snapshot], dict[str, str]]
+
+class Timed(Protocol):
+    """A look; ``time`` is in seconds since 1970."""
+
+    @property
+    def time(self) -> float:
+        """When it was taken."""
+        ...
+
+
+Seen = TypeVar("Seen", bound=Timed)
 
 
 async def panel_events(
-    sampler: Sampler,
-    panels: Panels,
+    sampler: Sampler[Seen],
+    panels: Callable[[Seen], dict[str, str]],
     still_allowed: Callable[[], Awaitable[None]],
     ending: Callable[[], bool],
 ) -> AsyncIterator[bytes]:

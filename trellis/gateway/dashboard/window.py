@@ -47,7 +47,7 @@ class Point(NamedTuple):
 
 
 class Window(NamedTuple):
-    """Everything that one look at the metrics gives.
+    """Everything that one look at the metrics gives; ``predictors``: whether any of theirs were asked for.
 
     ``seconds`` is the window's length; ``increases`` says by how much each counter rose in it.
     ``traffic`` is requests a second and ``latency`` the 95th percentile in seconds, over time.
@@ -57,6 +57,7 @@ class Window(NamedTuple):
     increases: Mapping[str, Values]
     traffic: Mapping[Who, tuple[Point, ...]]
     latency: Mapping[Who, tuple[Point, ...]]
+    predictors: bool = True
 
 
 def who_of(labels: Labels) -> Who:

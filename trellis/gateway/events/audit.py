@@ -21,7 +21,7 @@ from trellis.telemetry.logs import get_logger
 
 MOST_LINES = 1000
 
-Action = Literal["activate", "rollback", "experiment", "replay"]
+Action = Literal["activate", "rollback", "experiment", "replay", "rollout"]
 
 
 def asker_of(caller: Caller, request_id: str) -> Asker:

@@ -43,6 +43,7 @@ def joins(exposure: Exposure) -> bytes:
             "sticky": exposure.sticky,
             "propensity": exposure.propensity,
             "asked": exposure.asked,
+            "predicted": exposure.predicted,
         }
     )[1:-1]
 

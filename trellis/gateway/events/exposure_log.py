@@ -12,6 +12,7 @@ import uuid
 from collections import Counter as Counts
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from trellis.contracts.events import Exposure
 from trellis.gateway.errors import EventsDown
 from trellis.gateway.events.batch import Batch, dropped_field, write_batch
 from trellis.gateway.events.store import EventStore
+from trellis.gateway.metering import KEPT_SECONDS
 from trellis.telemetry.logs import get_logger
 from trellis.telemetry.metrics import GatewayMetrics
 
@@ -42,6 +44,14 @@ class _Pending(NamedTuple):
     length: int
 
 
+@dataclass
+class _Series:
+    """The count of one experiment's arm, and the time of its last exposure."""
+
+    counter: Counter
+    last: float
+
+
 class ExposureLog:
     """``store`` is None where no durable Redis is set: exposures are then only counted.
 
@@ -59,7 +69,7 @@ class ExposureLog:
         self._window = window
         self._metrics = metrics
         self._capacity = capacity
-        self._counters: dict[tuple[str, str], Counter] = {}
+        self._series: dict[tuple[str, str], _Series] = {}
         self._queue: deque[Exposure] = deque()
         self._taken = self._done = 0  # exposures, since the beginning
         self._dropped: Counts[str] = Counts()
@@ -77,11 +87,7 @@ class ExposureLog:
 
     def met(self, exposure: Exposure) -> None:
         """Take one exposure. Never waits and never fails."""
-        who = (exposure.experiment or "", exposure.arm)
-        counter = self._counters.get(who)
-        if counter is None:
-            counter = self._counters[who] = self._metrics.exposures.labels(*who)
-        counter.inc()
+        self._count(exposure)
         if self._store is None:
             self._metrics.events_dropped.labels("no_redis").inc()
         elif self.held >= self._capacity:
@@ -91,6 +97,20 @@ class ExposureLog:
             self._queue.append(exposure)
             self._taken += 1
             self._some.set()
+
+    def _count(self, exposure: Exposure) -> None:
+        who = (exposure.experiment or "", exposure.arm)
+        series = self._series.get(who)
+        if series is None:
+            # Each rollout brings new arms: that is when those of the last one go.
+            for old, known in list(self._series.items()):
+                if exposure.time - known.last > KEPT_SECONDS:
+                    del self._series[old]
+                    self._metrics.exposures.remove(*old)
+            counter = self._metrics.exposures.labels(*who)
+            series = self._series[who] = _Series(counter, exposure.time)
+        series.counter.inc()
+        series.last = exposure.time
 
     async def run(self) -> None:
         """Write what comes until cancelled, and then what is held, for a few seconds at most."""

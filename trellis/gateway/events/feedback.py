@@ -16,6 +16,7 @@ from trellis.contracts.events import OutcomeKind
 from trellis.gateway.access.admission import Access
 from trellis.gateway.access.callers import Caller
 from trellis.gateway.asking import answer_json, ask_leave, parse_json, read_json
+from trellis.gateway.attempt import LONGEST_LABEL
 from trellis.gateway.errors import Conflict, DoesNotFit, EventsDown, GatewayError, NotFound
 from trellis.gateway.events.exposure_log import GATHER_SECONDS, ExposureLog
 from trellis.gateway.events.store import EventStore, Recorded, Said
@@ -30,7 +31,6 @@ LOOK_AGAIN_SECONDS = (2 * GATHER_SECONDS, 4 * GATHER_SECONDS)
 
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _KINDS: tuple[OutcomeKind, ...] = ("label", "score", "conversion")
-_MOST_LABEL = 256
 #: So that sums of scores stay numbers.
 _MOST_SCORE = 1e12
 
@@ -67,9 +67,9 @@ def _value(kind: OutcomeKind, value: Any) -> bytes:
     """The value as JSON, the same for what means the same."""
     match kind:
         case "label":
-            if not isinstance(value, str) or not 1 <= len(value) <= _MOST_LABEL:
+            if not isinstance(value, str) or not 1 <= len(value) <= LONGEST_LABEL:
                 raise DoesNotFit(
-                    f"field 'label' is no such text; expected a string of 1 to {_MOST_LABEL} characters"
+                    f"field 'label' is no such text; expected a string of 1 to {LONGEST_LABEL} characters"
                 )
             return orjson.dumps(value)
         case "score":

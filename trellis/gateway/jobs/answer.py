@@ -6,6 +6,7 @@ does not exist.
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -19,7 +20,7 @@ from trellis.gateway.attempt import CLIENT_GONE
 from trellis.gateway.body import Body, ClientGone
 from trellis.gateway.caller import WhileCallerWaits
 from trellis.gateway.errors import DeadlineExceeded, Forbidden, JobsDown, NotFound
-from trellis.gateway.jobs.document import job_document
+from trellis.gateway.jobs.document import EMBEDDED_BYTES, job_document
 from trellis.gateway.jobs.preferences import wait_seconds
 from trellis.gateway.jobs.store import JobStore
 from trellis.gateway.jobs.submit import NO_JOBS
@@ -53,11 +54,11 @@ class JobRoutes:
 
     async def job(self, request: Request) -> Response:
         """The job's document; with ``Prefer: wait=N`` once it is final, or after N seconds."""
-        return await self._tell(request, partial(_told, request))
+        return await self._tell(request, partial(_told, request), EMBEDDED_BYTES)
 
     async def result(self, request: Request) -> Response:
         """The very answer: its status, its headers, its body; the document with 202 until then."""
-        return await self._tell(request, partial(_repeated, request))
+        return await self._tell(request, partial(_repeated, request), math.inf)
 
     async def cancel(self, request: Request) -> Response:
         """End the job where it is not final; in either case, how it stands."""
@@ -67,11 +68,14 @@ class JobRoutes:
         return _told(request, await self._own(cancelled, request, admitted), admitted)
 
     async def _tell(
-        self, request: Request, told: Callable[[JobRecord, Admitted], Response]
+        self, request: Request, told: Callable[[JobRecord, Admitted], Response], most: float
     ) -> Response:
         admitted = await self._admit(request)
         try:
-            return told(await self._awaited(request, admitted), admitted)
+            found = await self._awaited(request, admitted)
+            if len(found.body) < found.length <= most:
+                found = await self._own(await self._store.get(found.id, most), request, admitted)
+            return told(found, admitted)
         except ClientGone:
             return Response(status_code=CLIENT_GONE)
 

@@ -16,13 +16,13 @@ from trellis.gateway.errors import JobsDown
 from trellis.gateway.jobs.callback_hosts import LONGEST_PUT_OFF, CallbackHosts
 from trellis.gateway.jobs.callback_queue import CallbackQueue, Claim
 from trellis.gateway.jobs.document import job_document, rfc3339
-from trellis.gateway.jobs.pauses import Pauses
 from trellis.gateway.jobs.safe_address import AddressRefused, AddressRules
-from trellis.gateway.jobs.signing import CallbackSigner
 from trellis.gateway.jobs.store import JobStore
 from trellis.gateway.jobs.types import JobRecord
 from trellis.telemetry.logs import get_logger
 from trellis.telemetry.metrics import GatewayMetrics
+from trellis.web.pauses import Pauses
+from trellis.web.signing import WebhookSigner
 
 #: Seconds that one attempt may take, and that its claim lasts: for one that waits until another
 #: to its host has timed out, too.
@@ -73,7 +73,7 @@ class CallbackSender:
         self,
         queue: CallbackQueue,
         store: JobStore,
-        signer: CallbackSigner,
+        signer: WebhookSigner,
         rules: AddressRules,
         resolver: AbstractResolver,
         metrics: GatewayMetrics,
@@ -185,8 +185,8 @@ class CallbackSender:
         return "failed" if claim.attempt < self._attempts else "given_up"
 
     async def _message(self, claim: Claim) -> _Message | None:
-        """The event to send; a large answer is let go here. None where the job is no longer kept."""
-        job = await self._store.get(str(claim.job))
+        """The event to send; None where the job is no longer kept."""
+        job = await self._store.get(str(claim.job), EMBEDDED_BYTES)
         if job is None or not job.final:
             return None
         event = job_finished_event(job)

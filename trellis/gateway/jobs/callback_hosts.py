@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from trellis.gateway.jobs.pauses import Pauses
+from trellis.web.pauses import Pauses
 
 #: Attempts at once to one host, and attempts that it may have here, those that wait included.
 AT_ONCE = 16

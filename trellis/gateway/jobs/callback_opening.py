@@ -10,10 +10,10 @@ from trellis.gateway.jobs.callback import CallbackSender
 from trellis.gateway.jobs.callback_queue import CallbackQueue
 from trellis.gateway.jobs.callback_targets import CallbackTargets
 from trellis.gateway.jobs.keys import JobKeys
-from trellis.gateway.jobs.signing import CallbackSigner
 from trellis.gateway.jobs.store import JobStore
 from trellis.gateway.settings import Settings
 from trellis.telemetry.metrics import GatewayMetrics
+from trellis.web.signing import WebhookSigner
 
 
 @asynccontextmanager
@@ -32,7 +32,7 @@ async def open_callbacks(
     sender = CallbackSender(
         queue,
         store,
-        CallbackSigner(settings.callback_secret.get_secret_value()),
+        WebhookSigner(settings.callback_secret.get_secret_value()),
         *targets,
         metrics,
         attempts=settings.callback_attempts,

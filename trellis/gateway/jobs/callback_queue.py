@@ -19,6 +19,7 @@ def _script(text: str) -> Script:
     return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
+#: Each begins its writes with a removal, which a full Redis does not refuse.
 #: The score is what a claim is known by: a job that finished again meanwhile (a replay) has
 #: another one, and what was learnt about the earlier callback says nothing about it.
 _CLAIM = _script("""
@@ -27,6 +28,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local claimed = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[2])) do
   local until_ms = now + ARGV[1]
+  redis.call('ZREM', KEYS[1], id)
   redis.call('ZADD', KEYS[1], until_ms, id)
   local url = redis.call('HGET', ARGV[3] .. id, 'callback') or ''
   table.insert(claimed, {id, redis.call('HINCRBY', KEYS[2], id, 1), until_ms, url})
@@ -34,6 +36,7 @@ end
 -- None was ever set this far ahead: the clock went back, and must not hold them.
 local latest = now + ARGV[4]
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. latest, '+inf', 'LIMIT', 0, ARGV[2])) do
+  redis.call('ZREM', KEYS[1], id)
   redis.call('ZADD', KEYS[1], latest, id)
 end
 local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
@@ -43,8 +46,8 @@ _SETTLE = _script("""
 if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1])) ~= tonumber(ARGV[2]) then
   return 0
 end
+redis.call('ZREM', KEYS[1], ARGV[1])
 if ARGV[3] == '' then
-  redis.call('ZREM', KEYS[1], ARGV[1])
   redis.call('HDEL', KEYS[2], ARGV[1])
 else
   local time = redis.call('TIME')

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import math
 import sys
 from collections.abc import Sequence
 from typing import get_args
@@ -12,7 +13,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trellis.gateway.errors import JobsDown
-from trellis.gateway.jobs.document import job_document, rfc3339
+from trellis.gateway.jobs.document import EMBEDDED_BYTES, job_document, rfc3339
 from trellis.gateway.jobs.keys import JobKeys
 from trellis.gateway.jobs.store import RECENT, Bounds, JobStore
 from trellis.gateway.jobs.types import JobRecord, JobState
@@ -111,7 +112,7 @@ def _row(job: JobRecord) -> tuple[str, ...]:
 
 
 async def _show(store: JobStore, job_id: str, *, result: bool) -> int:
-    job = await store.get(job_id)
+    job = await store.get(job_id, math.inf if result else EMBEDDED_BYTES)
     if job is None:
         return await _unknown(store, job_id)
     if result:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from trellis.gateway.access.callers import Caller
 from trellis.gateway.answers import Send
+from trellis.gateway.attempt import MET, Met
 from trellis.gateway.body import Receive
 from trellis.gateway.doorway import ADMITTED
 from trellis.gateway.jobs.queue import Answer, Work
@@ -38,10 +39,14 @@ class Execution:
         self._application = application
         self._limit = limit
 
-    async def answer(self, work: Work) -> Answer:
-        """The answer to a job's request. Raises ``NoAnswer``, ``AnswerTooLarge``."""
+    async def answer(self, work: Work, met: Met) -> Answer:
+        """The answer to a job's request; the exposure, where it is one, goes to ``met``.
+
+        Raises ``NoAnswer``, ``AnswerTooLarge``.
+        """
         exchange = _Exchange(work.body, self._limit)
-        await self._application(scope_of(work), exchange.receive, exchange.send)
+        scope = {**scope_of(work), MET: met}
+        await self._application(scope, exchange.receive, exchange.send)
         if exchange.too_large:
             raise AnswerTooLarge(f"the answer is over the limit of {self._limit} bytes")
         if not exchange.whole:

@@ -13,6 +13,15 @@ from trellis.telemetry.metrics import GatewayMetrics
 
 #: Most delayed jobs that are moved at once.
 MOST_DUE = 500
+#: Seconds without a read after which a worker without jobs is taken to be gone: many reads' worth.
+SILENT_SECONDS = 60.0
+
+
+_FATES: dict[bytes, Literal["delayed", "dead", "fenced"]] = {
+    b"delayed": "delayed",
+    b"dead": "dead",
+    b"fenced": "fenced",
+}
 
 
 class Rules(NamedTuple):
@@ -49,8 +58,9 @@ class Answer(NamedTuple):
 
 
 class Work(NamedTuple):
-    """One attempt: the request and whose it is. ``left`` and ``waited`` in seconds: to the job's
-    deadline, and since a worker could have taken it.
+    """One attempt: the request and whose it is. ``version`` is the one that alone may answer, None
+    where any may. ``left`` and ``waited`` in seconds: to the job's deadline, and since a worker
+    could have taken it.
     """
 
     method: str
@@ -58,6 +68,7 @@ class Work(NamedTuple):
     headers: tuple[tuple[str, str], ...]
     body: bytes
     model: str
+    version: str | None
     caller: str | None
     scopes: frozenset[str]
     attempt: int
@@ -83,13 +94,16 @@ class JobQueue:
         told = await self._pipe.run(START, entry.name, entry.id, lease.token)
         if told is None:
             return None
-        method, path, headers, body, model, caller, scopes, attempts, left, waited = told
+        method, path, headers, body, model, version, caller, scopes, *more = told
+        attempts, left, waited = more
         work = Work(
             method=method.decode(),
             path=path.decode(),
             headers=tuple((name, value) for name, value in orjson.loads(headers)),
             body=body,
             model=model.decode(),
+            # A job handed in before there was this field has none.
+            version=(version or b"").decode() or None,
             caller=caller.decode() or None,
             scopes=frozenset(orjson.loads(scopes)),
             attempt=int(attempts),
@@ -118,9 +132,11 @@ class JobQueue:
         )
         return self._ended(state if stored else "fenced") != "fenced"
 
-    async def retry(self, lease: Lease, pause: float, error: str, answer: Answer | None) -> bool:
+    async def retry(
+        self, lease: Lease, pause: float, error: str, answer: Answer | None
+    ) -> Literal["delayed", "dead", "fenced"]:
         """Let another attempt begin after ``pause`` seconds, or bury the job: its attempts or its
-        time are over. False where the lease was another's.
+        time are over. Tells which, or that the lease was another's.
         """
         what: bytes = await self._pipe.run(
             RETRY,
@@ -131,12 +147,23 @@ class JobQueue:
             error,
             *(() if answer is None else _words(answer)),
         )
-        return self._ended(what.decode()) != "fenced"
+        self._ended(what.decode())
+        return _FATES[what]
 
     async def give_back(self, lease: Lease) -> bool:
         """Let another worker run the job at once; this attempt does not count."""
-        given = await self._pipe.run(GIVE_BACK, *lease)
+        given = await self._pipe.run(GIVE_BACK, *lease, "")
         return self._ended("given_back" if given else "fenced") != "fenced"
+
+    async def not_begun(self, entry: Entry, lease: Lease) -> bool:
+        """As ``give_back``, where ``start`` was not heard of: Redis may have done it, or do it yet.
+
+        Either way the job is the next worker's. False where it had gone on already.
+        """
+        given = bool(await self._pipe.run(GIVE_BACK, *lease, entry.id))
+        if given:
+            self._ended("given_back")
+        return given
 
     async def move_due(self) -> int:
         """Put delayed jobs whose pause is over where workers take them; returns how many."""
@@ -144,8 +171,10 @@ class JobQueue:
         return moved
 
     async def trim(self) -> None:
-        """Remove what is done with from the stream."""
-        await self._pipe.run(TRIM)
+        """Remove what is done with from the stream, dead jobs that are kept no longer from their
+        list, and workers that ended without a word from the group.
+        """
+        await self._pipe.run(TRIM, self._rules.dead_seconds, round(SILENT_SECONDS * 1000))
 
     async def forget(self, consumer: str) -> None:
         """Take a worker that has ended from the group, unless it still has entries."""

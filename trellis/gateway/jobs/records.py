@@ -6,7 +6,8 @@ import orjson
 
 from trellis.gateway.jobs.types import JobRecord, JobState
 
-FIELDS = (
+#: What is told of a job, all but the answer's body.
+BRIEF = (
     "state",
     "model",
     "method",
@@ -20,18 +21,19 @@ FIELDS = (
     "error",
     "caller",
     "callback",
-    "answer",
 )
-#: What a list tells: all but the answer's body.
-BRIEF = FIELDS[:-1]
 
 
-def read_record(job_id: str, values: Sequence[bytes | None]) -> JobRecord | None:
-    """The job of the values of ``FIELDS`` or ``BRIEF``; None where the hash is not there."""
+def read_record(
+    job_id: str, values: Sequence[bytes | None], length: int = 0, body: bytes | None = None
+) -> JobRecord | None:
+    """The job of the values of ``BRIEF``, with its answer's length and body where they were asked
+    for; None where the hash is not there.
+    """
     state, model, method, path, created, started, finished, attempts, *more = values
     if state is None or created is None:
         return None
-    status, headers, error, caller, callback, *answer = more
+    status, headers, error, caller, callback = more
     return JobRecord(
         id=job_id,
         state=_state(state),
@@ -44,7 +46,8 @@ def read_record(job_id: str, values: Sequence[bytes | None]) -> JobRecord | None
         attempts=int(attempts or 0),
         status=int(status) if status else None,
         headers=tuple((name, value) for name, value in orjson.loads(headers or b"[]")),
-        body=(answer[0] if answer else None) or b"",
+        body=body or b"",
+        length=length,
         error=_text(error) or None,
         caller=_text(caller) or None,
         callback=_text(callback) or None,

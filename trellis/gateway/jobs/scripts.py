@@ -21,6 +21,7 @@ import hashlib
 from typing import NamedTuple
 
 from trellis.gateway.jobs.keys import GROUP
+from trellis.gateway.jobs.records import BRIEF
 
 
 class Script(NamedTuple):
@@ -44,7 +45,8 @@ local function open(epoch)
   if redis.call('EXISTS', EPOCH) == 0 then
     redis.call('SET', EPOCH, epoch)
   end
-  redis.pcall('XGROUP', 'CREATE', STREAM, GROUP, '0', 'MKSTREAM')
+  local made = redis.pcall('XGROUP', 'CREATE', STREAM, GROUP, '0', 'MKSTREAM')
+  if made.err and not string.find(made.err, 'BUSYGROUP', 1, true) then error(made.err) end
   return redis.call('GET', EPOCH)
 end
 
@@ -104,10 +106,11 @@ end
 if tonumber(redis.call('GET', UNFINISHED) or 0) >= tonumber(bound) then
   return {'full', redis.call('GET', EPOCH) or '', name, ''}
 end
+-- Before anything of the job is written: what it cannot open, it leaves as it was.
+local epoch = open(ARGV[2])
 local now = clock()
 redis.call('HSET', job, 'created', now, 'deadline', now + math.floor(ARGV[7] * 1000),
   'seconds', ARGV[7], 'attempts', 0, unpack(ARGV, 8))
-local epoch = open(ARGV[2])
 redis.call('INCR', UNFINISHED)
 queue(name)
 if idempotency ~= '' then
@@ -166,8 +169,21 @@ return {redis.call('GET', EPOCH) or '', tonumber(redis.call('GET', UNFINISHED) o
   pending.err and 0 or pending[1], redis.call('ZCARD', DELAYED), redis.call('ZCARD', DEAD)}
 """)
 
-#: Removes the entries that every reader is done with.
+#: name, most bytes of an answer → the values of ``BRIEF``, the answer's length, the answer where
+#: it is no longer than that.
+READ = script(f"""
+local job = JOBS .. ARGV[1]
+local told = redis.call('HMGET', job, {", ".join(f"'{field}'" for field in BRIEF)})
+local length = redis.call('HSTRLEN', job, 'answer')
+told[{len(BRIEF) + 1}] = length
+told[{len(BRIEF) + 2}] = length <= tonumber(ARGV[2]) and redis.call('HGET', job, 'answer')
+return told
+""")
+
+#: seconds that a dead job is kept, milliseconds after which a worker without a sign of life and
+#: without a job is forgotten. Removes those, and the entries that every reader is done with.
 TRIM = script("""
+redis.call('ZREMRANGEBYSCORE', DEAD, '-inf', clock() - ARGV[1] * 1000)
 local pending = redis.pcall('XPENDING', STREAM, GROUP)
 if pending.err then return 0 end
 local oldest = pending[2]
@@ -178,7 +194,16 @@ if not oldest then
     end
   end
 end
-return redis.call('XTRIM', STREAM, 'MINID', '=', oldest)
+redis.call('XTRIM', STREAM, 'MINID', '=', oldest)
+for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', STREAM, GROUP)) do
+  local told = {}
+  for at = 1, #consumer, 2 do told[consumer[at]] = consumer[at + 1] end
+  -- Should it live after all, its next read makes it known again.
+  if told.pending == 0 and told.idle > tonumber(ARGV[2]) then
+    redis.call('XGROUP', 'DELCONSUMER', STREAM, GROUP, told.name)
+  end
+end
+return 1
 """)
 
 #: most to move, longest pause in milliseconds → how many were due and are in the stream now.
@@ -192,6 +217,7 @@ end
 -- None was ever set this far ahead: the clock went back, and must not hold them.
 local latest = now + ARGV[2]
 for _, name in ipairs(redis.call('ZRANGEBYSCORE', DELAYED, '(' .. latest, '+inf', 'LIMIT', 0, ARGV[1])) do
+  redis.call('ZREM', DELAYED, name)
   redis.call('ZADD', DELAYED, latest, name)
 end
 return #due

@@ -9,18 +9,22 @@ import orjson
 from redis.asyncio import Redis
 
 from trellis.gateway.errors import Backlogged, IdempotencyConflict
+from trellis.gateway.jobs.document import EMBEDDED_BYTES
 from trellis.gateway.jobs.epochs import Epochs
 from trellis.gateway.jobs.keys import JobKeys, new_epoch, new_name, read_id
 from trellis.gateway.jobs.listing import list_jobs
 from trellis.gateway.jobs.pipe import Pipe
-from trellis.gateway.jobs.records import FIELDS, read_record
-from trellis.gateway.jobs.scripts import CANCEL, COUNTS, REPLAY, SUBMIT
+from trellis.gateway.jobs.records import read_record
+from trellis.gateway.jobs.scripts import CANCEL, COUNTS, READ, REPLAY, SUBMIT
 from trellis.gateway.jobs.types import Backlog, JobRecord, JobState, NewJob, Submitted
 from trellis.gateway.jobs.waiting import Waiting
 from trellis.telemetry.metrics import GatewayMetrics
 
 #: How many of the jobs accepted last can be listed.
 RECENT = 1000
+#: An answer up to this many bytes comes with its job at once; a longer one is asked for by itself,
+#: so that what a batch of the pipe brings is bounded.
+AT_ONCE_BYTES = 2**15
 #: Headers that say, beside the unit's, what is asked for.
 _DECISIVE = frozenset(("content-type", "inference-header-content-length", "x-model-version"))
 
@@ -67,6 +71,7 @@ class JobStore:
             "caller": job.caller or "",
             "scopes": orjson.dumps(sorted(job.scopes)),
             "callback": job.callback or "",
+            "version": job.version or "",
         }
         what, epoch, known, state = await self._pipe.run(
             SUBMIT,
@@ -93,13 +98,21 @@ class JobStore:
             self._metrics.jobs.labels("accepted").inc()
         return Submitted(f"{epoch.decode()}-{known.decode()}", created, state.decode())
 
-    async def get(self, job_id: str) -> JobRecord | None:
-        """The job now; None where there is none by this id (any text)."""
+    async def get(self, job_id: str, most: float = EMBEDDED_BYTES) -> JobRecord | None:
+        """The job now; None where there is none by this id (any text).
+
+        With its answer where that has at most ``most`` bytes.
+        """
         known = read_id(job_id)
         if known is None:
             return None
-        values = await self._pipe.ask("HMGET", self._keys.job(known.name), *FIELDS)
-        return read_record(job_id, values)
+        asked = min(most, AT_ONCE_BYTES)
+        record = await self._read(job_id, known.name, round(asked))
+        while record is not None and asked < record.length <= most:
+            # A job that is replayed meanwhile may come back with a longer one.
+            asked = record.length
+            record = await self._read(job_id, known.name, record.length)
+        return record
 
     async def lost(self, job_id: str) -> bool:
         """Whether the id is of a store that has been emptied since: the job is gone with it."""
@@ -165,6 +178,10 @@ class JobStore:
         for state, count in found._asdict().items():
             self._metrics.jobs_backlog.labels(state).set(count)
         return found
+
+    async def _read(self, job_id: str, name: str, most: int) -> JobRecord | None:
+        *values, length, body = await self._pipe.run(READ, name, most, expected=most)
+        return read_record(job_id, values, length, body)
 
     def _idempotency(self, job: NewJob) -> str:
         if job.idempotency_key is None:

@@ -121,7 +121,8 @@ class Submissions:
         if wanted.for_people:
             sent = await read_sent(content_type, whole)
             version, fallback = wanted.version or sent.version, wanted.fallback or sent.fallback
-            self._check_route(wanted._replace(version=version, fallback=fallback), admitted.caller)
+            wanted = wanted._replace(version=version, fallback=fallback)
+            self._check_route(wanted, admitted.caller)
         submitted = await self._store.submit(
             NewJob(
                 method="POST",
@@ -135,6 +136,7 @@ class Submissions:
                 callback=callback,
                 idempotency_key=idempotency_key,
                 unit=incoming.unit,
+                version=None if wanted.fallback else wanted.version,
             )
         )
         location = f"/jobs/{submitted.id}"

@@ -15,7 +15,8 @@ class NewJob(NamedTuple):
     the answer depends on (names in lower case): content-type, x-request-id, traceparent, the unit
     header or the cookie, x-model-version; never credentials. ``caller`` is the key's id, None in
     open mode, and ``scopes`` what the key may do. ``deadline_seconds`` from acceptance to the
-    end of the last attempt. ``unit`` is the unit header's value. ``idempotency_key`` belongs to the caller: two callers may use one.
+    end of the last attempt. ``unit`` is the unit header's value. ``version`` is the one that alone may answer, None where any
+    may. ``idempotency_key`` belongs to the caller: two callers may use one.
     """
 
     method: str
@@ -29,6 +30,7 @@ class NewJob(NamedTuple):
     callback: str | None = None
     idempotency_key: str | None = None
     unit: bytes | None = None
+    version: str | None = None
 
 
 class Submitted(NamedTuple):
@@ -44,7 +46,8 @@ class JobRecord(NamedTuple):
 
     ``status``, ``headers`` and ``body`` are the HTTP answer: of the only attempt that counted
     where the job succeeded or failed, of the last one where it is dead and had any. ``error`` is
-    a sentence on what went wrong last, also between attempts.
+    a sentence on what went wrong last, also between attempts. ``length`` is the
+    body's, in bytes, where a body was asked for; it is empty where it is longer than was asked.
     """
 
     id: str
@@ -62,6 +65,7 @@ class JobRecord(NamedTuple):
     error: str | None
     caller: str | None
     callback: str | None
+    length: int = 0
 
     @property
     def final(self) -> bool:

@@ -3,7 +3,7 @@
 from trellis.gateway.jobs.scripts import script
 
 #: name, entry, token → nil where there is nothing to run, else method, path, headers, body,
-#: model, caller, scopes, attempts, milliseconds to the deadline, milliseconds waited.
+#: model, version, caller, scopes, attempts, milliseconds to the deadline, milliseconds waited.
 START = script("""
 local name, entry, token = ARGV[1], ARGV[2], ARGV[3]
 local job = JOBS .. name
@@ -17,10 +17,10 @@ elseif known[1] ~= 'running' or known[3] ~= token then
   done(entry)
   return false
 end
-local told = redis.call('HMGET', job, 'method', 'path', 'headers', 'body', 'model', 'caller',
-  'scopes', 'attempts')
-told[9] = known[4] - now
-told[10] = math.max(0, now - known[5])
+local told = redis.call('HMGET', job, 'method', 'path', 'headers', 'body', 'model', 'version',
+  'caller', 'scopes', 'attempts')
+told[10] = known[4] - now
+told[11] = math.max(0, now - known[5])
 return told
 """)
 
@@ -82,14 +82,17 @@ redis.call('ZADD', DELAYED, now + pause, name)
 return 'delayed'
 """)
 
-#: name, token → 1, or 0 where the lease is another's by now. The attempt does not count.
+#: name, token, entry or '' → 1, or 0 where the lease is another's by now. The attempt does not
+#: count. With the entry, a start that has not come to pass never will: it names the old entry.
 GIVE_BACK = script("""
-local name, token = ARGV[1], ARGV[2]
+local name, token, entry = ARGV[1], ARGV[2], ARGV[3]
 local job = JOBS .. name
 local known = redis.call('HMGET', job, 'state', 'token', 'entry')
-if known[1] ~= 'running' or known[2] ~= token then return 0 end
+local begun = known[1] == 'running' and known[2] == token
+local unheard = entry ~= '' and known[1] == 'queued' and known[3] == entry
+if not begun and not unheard then return 0 end
 done(known[3])
-redis.call('HINCRBY', job, 'attempts', -1)
+if begun then redis.call('HINCRBY', job, 'attempts', -1) end
 queue(name)
 return 1
 """)

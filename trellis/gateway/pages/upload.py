@@ -1,9 +1,13 @@
 """The page ``/``: choose a model, give it something, read its answer."""
 
+from collections.abc import Sequence
+
 import orjson
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from trellis.gateway.access.admission import Access
+from trellis.gateway.asking import ask_leave, tell_limits
 from trellis.gateway.catalogue import Catalogue, Described
 from trellis.gateway.errors import GatewayError, NotFound
 from trellis.gateway.headers import read_headers
@@ -29,6 +33,7 @@ class UploadPage:
         holder: TableHolder,
         catalogue: Catalogue,
         visitors: Visitors,
+        access: Access,
         *,
         max_bytes: int,
         max_job_bytes: int | None,
@@ -37,28 +42,38 @@ class UploadPage:
         self._holder = holder
         self._catalogue = catalogue
         self._visitors = visitors
+        self._access = access
         self._max_bytes = max_bytes
         self._max_job_bytes = max_job_bytes
         self._keys = keys
 
     async def page(self, request: Request) -> Response:
-        """Render the page; a model that is not there or not ready is told in words."""
+        """Render the page; a model that is not there or not ready, or a limit, is told in words.
+
+        It needs no key, and asks predictors: so it counts at the limit of strangers.
+        """
         visitor = self._visitors.of(request, read_headers(request.scope["headers"], b""))
         names: list[str] = []
         chosen = request.query_params.get("model")
         described: Described | None = None
         problem, status = "", 200
+        headers: dict[str, str] = {"cache-control": "no-store"}
+        limits: Sequence[tuple[bytes, bytes]] = ()
         try:
             router = self._holder.router
             names = sorted(router.routes)
             chosen = chosen or router.default_model
             if chosen is None:
                 raise NotFound("no model is served yet")
+            limits = (await ask_leave(self._access, request, None)).headers
             described = await self._catalogue.describe(
                 router.route(chosen).stable, DESCRIBE_SECONDS
             )
         except GatewayError as error:
             problem, status = str(error), error.status
+            limits = (*limits, *error.headers)
+            if error.retry_after is not None:
+                headers["retry-after"] = str(error.retry_after)
         page = render(
             "upload.html",
             names=names,
@@ -71,7 +86,8 @@ class UploadPage:
             keys=self._keys,
             title=title,
         )
-        response = HTMLResponse(page, status, {"cache-control": "no-store"})
+        response = HTMLResponse(page, status, headers)
+        tell_limits(response, limits)
         visitor.remember(response)
         return response
 
@@ -84,6 +100,7 @@ def upload_page(parts: Parts, catalogue: Catalogue, visitors: Visitors) -> Uploa
         parts.holder,
         catalogue,
         visitors,
+        parts.access,
         max_bytes=most,
         max_job_bytes=None if parts.jobs is None else min(most, settings.job_max_body_bytes),
         keys=settings.auth == "keys",

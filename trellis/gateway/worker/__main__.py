@@ -1,7 +1,6 @@
 """``python -m trellis.gateway.worker``: one worker, drained at SIGTERM."""
 
 import asyncio
-import contextlib
 import gc
 import os
 import signal
@@ -20,7 +19,6 @@ from trellis.gateway.jobs.keys import JobKeys, new_name
 from trellis.gateway.jobs.lease import Leases
 from trellis.gateway.jobs.notices import SILENCE_SECONDS
 from trellis.gateway.jobs.opening import job_queue, rules_of
-from trellis.gateway.jobs.pauses import Pauses
 from trellis.gateway.jobs.queue import JobQueue
 from trellis.gateway.jobs.reclaim import Reclaimer
 from trellis.gateway.listening import CannotListen
@@ -28,13 +26,12 @@ from trellis.gateway.parts import Parts, open_parts
 from trellis.gateway.redis_clients import blocking_redis, durable_redis
 from trellis.gateway.settings import Settings
 from trellis.gateway.worker.attempt import Attempts
+from trellis.gateway.worker.first_table import first_table
 from trellis.gateway.worker.loop import Worker
 from trellis.gateway.worker.probe import probe_server
 from trellis.gateway.worker.reading import BLOCK_SECONDS, Reading
 from trellis.telemetry.logs import configure, get_logger
-
-#: Seconds between two looks for the first routing table.
-TABLE_SECONDS = 0.1
+from trellis.web.pauses import Pauses
 
 
 async def work(settings: Settings, url: str) -> None:
@@ -80,9 +77,8 @@ async def work(settings: Settings, url: str) -> None:
         )
         probing = asyncio.create_task(probe.run_until_stopped())
         get_logger().info("worker begins", worker=consumer, probe_port=settings.worker_port)
-        while not parts.holder.ready and not stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), TABLE_SECONDS)
+        source = "file" if settings.routing_table_url is None else "url"
+        await first_table(parts.holder, source, stop)
         await worker.run(stop)
         probe.should_exit = True
         await probing
@@ -92,7 +88,7 @@ def _attempts(parts: Parts, queue: JobQueue, leases: Leases) -> Attempts:
     settings = parts.settings
     execution = Execution(gateway_app(parts), settings.job_max_body_bytes)
     pauses = Pauses(settings.job_retry_seconds, settings.job_retry_max_seconds, least=0.0)
-    return Attempts(queue, leases, execution, parts.holder, pauses)
+    return Attempts(queue, leases, execution, parts.holder, pauses, parts.exposures.met)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

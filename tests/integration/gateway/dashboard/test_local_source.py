@@ -83,6 +83,7 @@ async def test_the_first_look_tells_all_since_the_process_began(
     # The predictor's own count of requests is left alone: it would count them twice.
     assert window.increases[REQUESTS] == {(*LEAF, "200"): 2.0, (*LEAF, "503"): 1.0}
     assert window.increases[PREDICTIONS] == {(*LEAF, "healthy"): 40.0}
+    assert window.predictors
     (point,) = window.traffic[LEAF]
     assert point.value == pytest.approx(3 / window.seconds, rel=1e-6)
     (latency,) = window.latency[LEAF]
@@ -128,6 +129,7 @@ async def test_workers_count_as_gateways_do(session: aiohttp.ClientSession, page
     window = await source.window()
     assert window.increases[JOBS] == {("accepted",): 3.0, ("succeeded",): 2.0}
     assert window.increases[REQUESTS] == {(*LEAF, "200"): 2.0}
+    assert not window.predictors
 
 
 async def test_the_window_moves_on_and_what_is_kept_is_bounded(

@@ -63,7 +63,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, 
     config = folder / "prometheus.yml"
     config.write_text(
         CONFIG.format(
-            gateway=f"127.0.0.1:{gateway.http_port}", predictor=f"127.0.0.1:{predictor_port}"
+            gateway=f"127.0.0.1:{gateway.metrics_port}", predictor=f"127.0.0.1:{predictor_port}"
         )
     )
     watching = Process(

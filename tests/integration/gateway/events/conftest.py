@@ -49,7 +49,7 @@ class Stand(NamedTuple):
 
     def metric(self, name: str) -> float:
         """One sample, ``name`` with its labels as the page has them; 0 before the first."""
-        page = get(f"{self.gateway.url}/metrics")[2].decode()
+        page = get(self.gateway.metrics_url)[2].decode()
         found = [line for line in page.splitlines() if line.startswith(f"{name} ")]
         return float(found[0].rpartition(" ")[2]) if found else 0.0
 

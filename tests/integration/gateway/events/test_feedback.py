@@ -274,7 +274,7 @@ def test_a_hung_redis_is_503_for_feedback_and_nothing_for_predictions(
 def test_a_caller_that_leaves_within_its_body_is_no_fault(stand: Stand) -> None:
     with socket.create_connection(("127.0.0.1", stand.gateway.http_port)) as connection:
         connection.sendall(
-            b"POST /feedback HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+            b"POST /feedback HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
             b"content-length: 100\r\n\r\n{"
         )
     # The next answer comes after the gateway has seen the first caller go.

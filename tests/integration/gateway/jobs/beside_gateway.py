@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.integration.gateway.processes import Gateway, Process, free_port, wait_for
 
-_GATEWAYS_OWN = ("--http_port", "--grpc_port")
+_GATEWAYS_OWN = ("--http_port", "--grpc_port", "--metrics_port")
 
 
 class WorkerBeside(Process):

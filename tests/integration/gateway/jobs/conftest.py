@@ -35,14 +35,16 @@ def ledger(tmp_path: Path) -> Iterator[LedgerServer]:
 def start_worker(
     tmp_path: Path, prefix: str, each_redis_server: RedisServer, ledger: LedgerServer
 ) -> Iterator[StartWorker]:
-    """Starts workers with the settings given; none outlives the test."""
+    """Starts workers with the settings given, and waits until ``path`` answers 200; none outlives
+    the test.
+    """
     started: list[WorkerProcess] = []
 
-    def start(**settings: object) -> WorkerProcess:
+    def start(path: str = "/health", **settings: object) -> WorkerProcess:
         name = f"worker-{len(started)}"
         worker = WorkerProcess(tmp_path, name, each_redis_server.url, prefix, ledger, **settings)
         started.append(worker)
-        worker.up()
+        worker.up(path)
         return worker
 
     yield start

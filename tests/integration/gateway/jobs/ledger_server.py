@@ -1,8 +1,8 @@
 """A predictor that keeps a ledger: how often each job was asked, and how often at once.
 
 The header ``x-key`` names the job. ``x-hold`` keeps its answer until ``POST /release``;
-``x-fail: N`` answers its first N calls with 503; ``x-seconds: S`` takes that long. A call whose
-caller goes away is over at that moment. ``GET /ledger`` tells.
+``x-fail: N`` answers its first N calls with 503; ``x-seconds: S`` takes that long; ``x-status: S``
+answers with that status. A call whose caller goes away is over at that moment. ``GET /ledger`` tells.
 """
 
 import argparse
@@ -55,7 +55,8 @@ class Ledger:
         if call <= int(headers.get("x-fail", "0")):
             await self._answer(send, 503, {"error": f"not yet, says call {call}"})
         else:
-            await self._answer(send, 200, {"key": key, "call": call})
+            status = int(headers.get("x-status", "200"))
+            await self._answer(send, status, {"key": key, "call": call})
 
     async def _compute(self, headers: dict[str, str]) -> None:
         if "x-hold" in headers:

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import os
 import socket
@@ -13,8 +14,14 @@ from redis import Redis
 
 from tests.integration.gateway.access.doors import key_store, make_key
 from tests.integration.gateway.jobs.beside_gateway import WorkerBeside
+from tests.integration.gateway.jobs.workers import jobs_of
 from tests.integration.gateway.processes import Answer, FakeUpstream, Gateway, ask, get, table_of
 from tests.integration.redis_server import RedisServer
+from trellis.gateway.jobs.document import EMBEDDED_BYTES
+from trellis.gateway.jobs.keys import new_name
+from trellis.gateway.jobs.queue import Answer as JobAnswer
+from trellis.gateway.jobs.queue import Entry, Lease
+from trellis.gateway.jobs.store import AT_ONCE_BYTES
 
 INFER = json.dumps({"inputs": [{"name": "text", "datatype": "BYTES", "data": ["a"]}]}).encode()
 ADMIN_KEY = "an-admin-key-of-the-tests-long-enough"
@@ -127,6 +134,34 @@ def test_a_long_poll_is_answered_when_its_time_is_over(gateway: Gateway) -> None
     assert headers["preference-applied"] == "wait=1"
 
 
+async def finish(server: RedisServer, job: str, body: bytes) -> None:
+    """End a job as a worker does."""
+    async with jobs_of(server, "answer") as jobs:
+        name = job.partition("-")[2]
+        lease = Lease(name, new_name())
+        entry = await jobs.ask("HGET", jobs.keys.job(name), "entry")
+        assert await jobs.queue.start(Entry(entry.decode(), name), lease) is not None
+        headers = (("content-type", "application/json"),)
+        assert await jobs.queue.finish(lease, "succeeded", JobAnswer(200, headers, body))
+
+
+@pytest.mark.parametrize("length", [AT_ONCE_BYTES * 2, EMBEDDED_BYTES * 2])
+def test_a_long_result_is_whole_at_its_address_and_in_the_document_up_to_a_bound(
+    gateway: Gateway, redis_server: RedisServer, length: int
+) -> None:
+    job, body = submit(gateway), b'["%s"]' % (b"x" * length)
+    with ThreadPoolExecutor(2) as pool:
+        polls = [pool.submit(patient, gateway, path) for path in (f"{job}/result", job)]
+        until_waiting(gateway, 2)
+        asyncio.run(finish(redis_server, job, body))
+        waited = [poll.result() for poll in polls]
+    at_once = [get(f"{gateway.url}/jobs/{path}") for path in (f"{job}/result", job)]
+    for result, document in (waited, at_once):
+        assert (result[0], result[2]) == (200, body)
+        embedded = json.loads(body) if len(body) <= EMBEDDED_BYTES else None
+        assert (told(document)["state"], told(document)["result"]) == ("succeeded", embedded)
+
+
 def test_a_cancelled_job_ends_its_long_poll_and_stays_cancelled(gateway: Gateway) -> None:
     job = submit(gateway)
     with ThreadPoolExecutor(1) as pool:
@@ -156,7 +191,9 @@ def test_other_methods_are_refused(gateway: Gateway) -> None:
 def test_a_callers_leaving_ends_its_long_poll(gateway: Gateway) -> None:
     job = submit(gateway)
     with socket.create_connection(("127.0.0.1", gateway.http_port)) as caller:
-        caller.sendall(f"GET /jobs/{job} HTTP/1.1\r\nhost: a\r\nprefer: wait=50\r\n\r\n".encode())
+        caller.sendall(
+            f"GET /jobs/{job} HTTP/1.1\r\nhost: localhost\r\nprefer: wait=50\r\n\r\n".encode()
+        )
         until_waiting(gateway, 1)
     until_waiting(gateway, 0)
     assert "Traceback" not in gateway.log.read_text()
@@ -169,7 +206,9 @@ def test_two_thousand_callers_wait_in_one_small_process(gateway: Gateway) -> Non
             caller = socket.create_connection(("127.0.0.1", gateway.http_port))
             callers.enter_context(caller)
             path = f"/jobs/{jobs[at % len(jobs)]}"
-            caller.sendall(f"GET {path} HTTP/1.1\r\nhost: a\r\nprefer: wait=50\r\n\r\n".encode())
+            caller.sendall(
+                f"GET {path} HTTP/1.1\r\nhost: localhost\r\nprefer: wait=50\r\n\r\n".encode()
+            )
         until_waiting(gateway, 2000)
         assert _resident_bytes(gateway) < 300 * 2**20
     until_waiting(gateway, 0)

@@ -21,15 +21,15 @@ from trellis.gateway.jobs.callback import CallbackSender
 from trellis.gateway.jobs.callback_queue import CallbackQueue
 from trellis.gateway.jobs.keys import JobKeys, read_id
 from trellis.gateway.jobs.opening import job_queue, open_jobs
-from trellis.gateway.jobs.pauses import Pauses
 from trellis.gateway.jobs.queue import Answer, Entry, JobQueue, Lease
 from trellis.gateway.jobs.safe_address import AddressRules, HostLookup
-from trellis.gateway.jobs.signing import CallbackSigner
 from trellis.gateway.jobs.store import JobStore
 from trellis.gateway.jobs.types import NewJob
 from trellis.gateway.redis_clients import durable_redis
 from trellis.gateway.settings import Settings
 from trellis.telemetry.metrics import GatewayMetrics
+from trellis.web.pauses import Pauses
+from trellis.web.signing import WebhookSigner
 
 ANSWER = Answer(200, (("content-type", "application/json"),), b'{"outputs":[4.0]}')
 QUICK = Pauses(0.02, 0.1)
@@ -62,7 +62,8 @@ class Bench:
         if how == "succeeded":
             assert await self.queue.finish(lease, "succeeded", ANSWER)
         else:
-            assert await self.queue.retry(lease, 0.0, "the model's predictor is down", None)
+            told = await self.queue.retry(lease, 0.0, "the model's predictor is down", None)
+            assert told == "dead"
 
     def sender(
         self, attempts: int = 5, allow: str = "127.0.0.0/8", pauses: Pauses = QUICK
@@ -70,7 +71,7 @@ class Bench:
         return CallbackSender(
             CallbackQueue(self.redis, self.keys),
             self.store,
-            CallbackSigner(SECRET),
+            WebhookSigner(SECRET),
             AddressRules(allow, "*"),
             HostLookup(),
             self.metrics,
@@ -314,6 +315,33 @@ async def test_a_job_whose_time_is_over_is_no_longer_told(bench: Bench, sink: Si
     assert sink.calls == []
     assert bench.outcomes("expired") == 1
     assert job in {line.get("job") for line in log}
+
+
+async def test_a_full_redis_lets_callbacks_be_sent_and_settled(bench: Bench, sink: Sink) -> None:
+    sink.answer(503, 200)
+    await bench.finished_job(sink.url)
+    await bench.redis.config_set("maxmemory", "1")
+    try:
+        async with bench.sending(bench.sender()):
+            await bench.settled()
+    finally:
+        await bench.redis.config_set("maxmemory", "0")
+    assert len(sink.calls) == 2
+    assert (bench.outcomes("failed"), bench.outcomes("delivered")) == (1, 1)
+
+
+async def test_a_full_redis_lets_a_callback_be_moved_that_a_clock_set_too_far_ahead(
+    bench: Bench,
+) -> None:
+    await bench.redis.zadd(bench.keys.callbacks, {"ahead": 10**14})
+    await bench.redis.config_set("maxmemory", "1")
+    try:
+        claims, wait = await CallbackQueue(bench.redis, bench.keys).claim(1, 25.0, 3600.0)
+    finally:
+        await bench.redis.config_set("maxmemory", "0")
+    assert claims == []
+    assert wait is not None
+    assert wait <= 3600
 
 
 async def test_a_large_result_is_at_its_own_address(

@@ -10,6 +10,7 @@ import pytest
 from tests.integration.gateway.jobs.test_store import ANSWER, take
 from tests.integration.gateway.jobs.workers import RULES, Jobs, job
 from tests.integration.redis_server import RedisServer
+from trellis.gateway.jobs.document import EMBEDDED_BYTES
 
 Run = Callable[..., Awaitable[tuple[int, str, str]]]
 
@@ -52,6 +53,16 @@ async def test_jobs_are_listed_shown_and_cancelled(jobs: Jobs, trellis: Run) -> 
     status, out, err = await trellis("cancel", first.id)
     assert (status, out) == (1, "")
     assert "succeeded, so there is nothing to cancel" in err
+
+
+async def test_a_result_is_shown_whole_however_long(jobs: Jobs, trellis: Run) -> None:
+    submitted = await jobs.store.submit(job())
+    taken = await take(jobs)
+    body = b'["' + b"x" * EMBEDDED_BYTES + b'"]'
+    await jobs.queue.finish(taken.lease, "succeeded", ANSWER._replace(body=body))
+    assert await trellis("show", submitted.id, "--result") == (0, body.decode(), "")
+    status, out, _ = await trellis("show", submitted.id)
+    assert (status, json.loads(out)["result"]) == (0, None)
 
 
 async def test_dead_jobs_are_listed_and_replayed(jobs: Jobs, trellis: Run) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import signal
 from typing import Any
 
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from tests.integration.gateway.jobs.workers import Jobs
 from tests.integration.redis_server import RedisServer
 from trellis.gateway.errors import JobsDown
-from trellis.gateway.jobs.pipe import BATCH, Pipe
+from trellis.gateway.jobs.pipe import BATCH, NO_ANSWER, Pipe
 from trellis.gateway.jobs.scripts import script
 
 ECHO = script("return {KEYS[1], ARGV[1]}")
@@ -62,6 +63,50 @@ async def test_a_batch_is_bounded_in_bytes_too(
     answers = await asyncio.gather(*(pipe.ask("ECHO", bytes(length)) for length in lengths))
     assert [len(answer) for answer in answers] == lengths
     assert batches == [[100, 4000, 4000], [4000], [50_000], [100, 100]]
+
+
+async def test_a_batch_is_bounded_in_what_it_expects_too(
+    pipe: Pipe, batches: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await pipe.run(ECHO, b"known")
+    batches.clear()
+    monkeypatch.setattr("trellis.gateway.jobs.pipe.BATCH_BYTES", 10_000)
+    asked = (pipe.run(ECHO, b"word", expected=expected) for expected in (4000, 4000, 4000, 50_000))
+    answers = await asyncio.gather(*asked)
+    assert [answer[1] for answer in answers] == [b"word"] * 4
+    assert batches == [[4, 4], [4], [4]]
+
+
+async def test_what_a_hung_redis_cannot_be_sent_in_time_is_given_up_together(
+    jobs: Jobs,
+    pipe: Pipe,
+    batches: list[list[int]],
+    each_redis_server: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    jobs.redis.connection_pool.connection_kwargs["socket_timeout"] = 0.3
+    monkeypatch.setattr("trellis.gateway.jobs.pipe.BATCH", 1)
+    monkeypatch.setattr("trellis.gateway.jobs.pipe.WAIT_SECONDS", 0.2)
+    await pipe.ask("ECHO", b"a connection")
+    batches.clear()
+    each_redis_server.signal(signal.SIGSTOP)
+    try:
+        asked = (pipe.ask("ECHO", b"word") for _ in range(50))
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+    finally:
+        each_redis_server.signal(signal.SIGCONT)
+    assert {str(answer) for answer in answers} == {str(JobsDown(NO_ANSWER))}
+    assert len(batches) == 1
+    assert await pipe.ask("ECHO", b"well again") == b"well again"
+
+
+async def test_what_nobody_waits_for_is_not_sent(pipe: Pipe, batches: list[list[int]]) -> None:
+    leaving = asyncio.create_task(pipe.ask("ECHO", b"leaving"))
+    staying = asyncio.create_task(pipe.ask("ECHO", b"a word"))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    assert await staying == b"a word"
+    assert batches == [[len(b"a word")]]
 
 
 async def test_a_redis_that_forgot_the_scripts_is_given_them_again(jobs: Jobs, pipe: Pipe) -> None:

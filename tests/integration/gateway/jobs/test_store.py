@@ -1,5 +1,6 @@
 import asyncio
 import dataclasses
+import math
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,8 +9,11 @@ import pytest
 from tests.integration.gateway.jobs.workers import RULES, Jobs, job, jobs_of, until
 from tests.integration.redis_server import RedisServer
 from trellis.gateway.errors import Backlogged, IdempotencyConflict, JobsDown
+from trellis.gateway.jobs import queue
+from trellis.gateway.jobs.document import EMBEDDED_BYTES
 from trellis.gateway.jobs.keys import GROUP, new_name, read_id
 from trellis.gateway.jobs.queue import Answer, Entry, Lease, Work
+from trellis.gateway.jobs.store import AT_ONCE_BYTES
 from trellis.gateway.jobs.types import Backlog
 
 ANSWER = Answer(200, (("content-type", "application/json"),), b'{"outputs": []}')
@@ -160,7 +164,7 @@ async def test_only_the_holder_of_the_lease_can_answer_and_only_once(jobs: Jobs)
     stranger = Lease(taken.lease.name, new_name())
     other = ANSWER._replace(body=b"a stranger's")
     assert not await jobs.queue.finish(stranger, "succeeded", other)
-    assert not await jobs.queue.retry(stranger, 0, "no", None)
+    assert await jobs.queue.retry(stranger, 0, "no", None) == "fenced"
     assert not await jobs.queue.give_back(stranger)
     assert jobs.metric("trellis_jobs_fenced_total") == 3
     assert await jobs.queue.finish(taken.lease, "succeeded", ANSWER)
@@ -188,7 +192,8 @@ async def test_a_failed_attempt_waits_out_its_pause_and_the_last_one_is_the_end(
         taken = await take(jobs)
         assert taken.work is not None
         assert taken.work.attempt == attempt
-        assert await jobs.queue.retry(taken.lease, 0.05, f"error {attempt}", None)
+        assert await jobs.queue.retry(taken.lease, 0.05, f"error {attempt}", None) == "delayed"
+        assert not await jobs.queue.give_back(taken.lease)
         assert await jobs.store.backlog() == Backlog(0, 1, 0, 0)
         told = await jobs.store.get(submitted.id)
         assert told is not None
@@ -197,7 +202,7 @@ async def test_a_failed_attempt_waits_out_its_pause_and_the_last_one_is_the_end(
         assert await until(jobs.queue.move_due) == 1
     taken = await take(jobs)
     down = Answer(503, (), b'{"error": "down"}')
-    assert await jobs.queue.retry(taken.lease, 0.05, "the last error", down)
+    assert await jobs.queue.retry(taken.lease, 0.05, "the last error", down) == "dead"
     dead = await jobs.store.get(submitted.id)
     assert dead is not None
     assert (dead.state, dead.error, dead.status, dead.body) == (
@@ -290,6 +295,104 @@ async def test_a_job_that_is_given_back_is_the_next_workers_and_the_attempt_does
         assert await jobs.queue.give_back(taken.lease)
 
 
+async def test_a_job_whose_start_was_not_heard_of_is_the_next_workers_at_once(jobs: Jobs) -> None:
+    submitted = await jobs.store.submit(job())
+    entry = await read(jobs)
+    lease = Lease(entry.name, new_name())
+    assert await jobs.queue.not_begun(entry, lease)
+    # What Redis had not done yet, it does no more.
+    assert await jobs.queue.start(entry, lease) is None
+    entry = await read(jobs)
+    lease = Lease(entry.name, new_name())
+    assert await jobs.queue.start(entry, lease) is not None
+    assert await jobs.queue.not_begun(entry, lease)
+    assert jobs.metric("trellis_jobs_total", state="given_back") == 2
+    taken = await take(jobs)
+    assert taken.work is not None
+    assert taken.work.attempt == 1
+    assert not await jobs.queue.not_begun(entry, lease)
+    assert await jobs.queue.finish(taken.lease, "succeeded", ANSWER)
+    assert not await jobs.queue.not_begun(entry, lease)
+    assert jobs.metric("trellis_jobs_fenced_total") == 0
+    assert (await jobs.store.get(submitted.id)).state == "succeeded"  # type: ignore[union-attr]  # it is there
+    assert await jobs.store.backlog() == Backlog(0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("length", [0, AT_ONCE_BYTES, AT_ONCE_BYTES + 1, EMBEDDED_BYTES + 1])
+async def test_an_answer_comes_with_its_job_unless_it_is_longer_than_was_asked_for(
+    jobs: Jobs, length: int
+) -> None:
+    submitted = await jobs.store.submit(job())
+    taken = await take(jobs)
+    body = b"x" * length
+    assert await jobs.queue.finish(taken.lease, "succeeded", ANSWER._replace(body=body))
+    for most, expected in ((EMBEDDED_BYTES, length <= EMBEDDED_BYTES), (math.inf, True)):
+        told = await jobs.store.get(submitted.id, most)
+        assert told is not None
+        assert (told.length, told.status) == (length, 200)
+        assert told.body == (body if expected else b"")
+    told = await jobs.store.get(submitted.id, length - 1)
+    assert told is not None
+    assert (told.length, told.body) == (length, b"")
+
+
+async def test_dead_jobs_that_are_kept_no_longer_are_not_counted(jobs: Jobs) -> None:
+    names = []
+    for _ in range(2):
+        submitted = await jobs.store.submit(job(deadline_seconds=0.0))
+        taken = await take(jobs)
+        assert await jobs.queue.retry(taken.lease, 0, "down", None) == "dead"
+        names.append(read_id(submitted.id).name)  # type: ignore[union-attr]  # it is an id
+    died = float(await jobs.ask("ZSCORE", jobs.keys.dead, names[0]))
+    await jobs.ask("ZADD", jobs.keys.dead, died - RULES.dead_seconds * 1000, names[0])
+    assert (await jobs.store.backlog()).dead == 2
+    await jobs.queue.trim()
+    assert (await jobs.store.backlog()).dead == 1
+    assert jobs.metric("trellis_jobs_backlog", state="dead") == 1
+    assert await jobs.ask("ZRANGE", jobs.keys.dead, 0, -1) == [names[1].encode()]
+
+
+async def test_a_worker_that_ended_without_a_word_leaves_the_group_with_its_last_job(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def consumers() -> set[bytes]:
+        await jobs.queue.trim()
+        return {each["name"] for each in await jobs.redis.xinfo_consumers(jobs.keys.stream, GROUP)}
+
+    for _ in range(2):
+        await jobs.store.submit(job())
+    begun, _ = await take(jobs, "busy"), await take(jobs, "other")
+    await jobs.ask("XGROUP", "CREATECONSUMER", jobs.keys.stream, GROUP, "silent")
+    assert await consumers() == {b"busy", b"other", b"silent"}
+    monkeypatch.setattr(queue, "SILENT_SECONDS", -1.0)
+    assert await consumers() == {b"busy", b"other"}
+    await jobs.queue.finish(begun.lease, "succeeded", ANSWER)
+    assert await consumers() == {b"other"}
+
+
+async def test_a_store_that_cannot_be_opened_says_so_and_takes_no_half_of_a_job(jobs: Jobs) -> None:
+    await jobs.ask("SET", jobs.keys.stream, "no stream")
+    with pytest.raises(JobsDown):
+        await jobs.queue.open()
+    with pytest.raises(JobsDown):
+        await jobs.store.submit(job())
+    assert await jobs.redis.keys(f"{jobs.keys.jobs}*") == []
+    assert not await jobs.redis.exists(jobs.keys.unfinished)
+
+
+async def test_a_full_redis_says_that_it_cannot_open_the_store(jobs: Jobs) -> None:
+    await jobs.store.submit(job())
+    await jobs.ask("XGROUP", "DESTROY", jobs.keys.stream, GROUP)
+    await jobs.redis.config_set("maxmemory", "1")
+    try:
+        with pytest.raises(JobsDown, match="full"):
+            await jobs.queue.open()
+    finally:
+        await jobs.redis.config_set("maxmemory", "0")
+    await jobs.queue.open()
+    assert (await take(jobs)).work is not None
+
+
 async def test_the_group_says_what_autoscaling_reads(jobs: Jobs) -> None:
     async def group() -> tuple[int, Any]:
         await jobs.queue.trim()
@@ -372,24 +475,34 @@ async def test_a_text_that_is_no_id_is_no_job(jobs: Jobs) -> None:
         assert not await jobs.store.lost(text)
 
 
-async def test_a_full_redis_takes_no_job_and_lets_running_ones_end(jobs: Jobs) -> None:
+async def test_a_full_redis_takes_no_job_and_lets_running_ones_end(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ends = []
     for _ in range(4):
         await jobs.store.submit(job(body=b"x" * 100_000))
         ends.append(await take(jobs))
     waiting = await jobs.store.submit(job(body=b"x" * 100_000))
+    await jobs.ask("XGROUP", "CREATECONSUMER", jobs.keys.stream, GROUP, "silent")
+    monkeypatch.setattr(queue, "SILENT_SECONDS", -1.0)
+    # Set too far ahead, as by a clock that went back: to be moved.
+    await jobs.ask("ZADD", jobs.keys.delayed, 10**14, "nobody's")
     await jobs.redis.config_set("maxmemory", "1")
     try:
         with pytest.raises(JobsDown, match="full"):
             await jobs.store.submit(job())
         assert await jobs.queue.finish(ends[0].lease, "succeeded", ANSWER)
-        assert await jobs.queue.retry(ends[1].lease, 60, "down", None)
+        assert await jobs.queue.retry(ends[1].lease, 60, "down", None) == "delayed"
         assert await jobs.queue.give_back(ends[2].lease)
+        assert await jobs.queue.move_due() == 0
+        await jobs.queue.trim()
         assert await jobs.store.cancel(waiting.id) is not None
         assert (await take(jobs)).work is None  # the cancelled one
         assert (await take(jobs)).work is not None
     finally:
         await jobs.redis.config_set("maxmemory", "0")
+    assert float(await jobs.ask("ZSCORE", jobs.keys.delayed, "nobody's")) < 10**14
+    assert await jobs.ask("ZREM", jobs.keys.delayed, "nobody's") == 1
     assert (await jobs.store.submit(job())).created
     assert await jobs.store.backlog() == Backlog(1, 1, 2, 0)
 

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from tests.integration.gateway.jobs.beside_gateway import WorkerBeside
 from tests.integration.gateway.jobs.sink import SECRET
 from tests.integration.gateway.processes import Answer, FakeUpstream, Gateway, ask, get, table_of
 from tests.integration.redis_server import RedisServer
+from trellis.gateway.jobs.keys import JobKeys
 
 ASYNC = {"prefer": "respond-async"}
 INFER = json.dumps({"inputs": [{"name": "text", "datatype": "BYTES", "data": ["a"]}]}).encode()
@@ -64,6 +66,36 @@ def final(gateway: Gateway, job: str) -> dict[str, Any]:
     assert status == 200
     document: dict[str, Any] = json.loads(body)
     return document
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers", "version"),
+    [
+        (V2, INFER, {}, None),
+        (V2, INFER, {"x_model_version": "v1"}, "v1"),
+        (f"{V2}?model_version=v1", INFER, {}, "v1"),
+        (f"{V2}?model_version=v9&fallback=true", INFER, {}, None),
+        ("/v2/models/sentiment/versions/v1/infer", INFER, {}, "v1"),
+        ("/predict/sentiment", b'{"text": "a", "model_version": "v1"}', {}, "v1"),
+        ("/predict/sentiment", b'{"text": "a", "model_version": "v9", "fallback": true}', {}, None),
+    ],
+    ids=["none", "header", "query", "query, fallback", "path", "people", "people, fallback"],
+)
+def test_a_job_keeps_the_version_that_alone_may_answer(
+    gateway: Gateway,
+    redis_server: RedisServer,
+    path: str,
+    body: bytes,
+    headers: dict[str, str],
+    version: str | None,
+) -> None:
+    status, _, accepted = submit(gateway, path, body, **headers)
+    assert status == 202, accepted
+    job = json.loads(accepted)["id"]
+    with Redis.from_url(redis_server.url) as redis:
+        kept = redis.hget(JobKeys("submit").job(job.partition("-")[2]), "version")
+    assert kept == (version or "").encode()
+    assert final(gateway, job)["state"] == "succeeded"
 
 
 @pytest.mark.parametrize(("path", "body"), PATHS, ids=[path for path, _ in PATHS])
@@ -261,7 +293,7 @@ def test_a_body_that_never_arrives_whole_is_no_job(
     settings = {"redis_url": redis_server.url, "redis_prefix": "slow", "request_timeout": 0.5}
     alone = Gateway(tmp_path, table, **settings)
     alone.up()
-    head = f"POST {V2} HTTP/1.1\r\nhost: a\r\nprefer: respond-async\r\ncontent-length: 100\r\n\r\n"
+    head = f"POST {V2} HTTP/1.1\r\nhost: localhost\r\nprefer: respond-async\r\ncontent-length: 100\r\n\r\n"
     try:
         with socket.create_connection(("127.0.0.1", alone.http_port), 30) as slow:
             slow.sendall(head.encode() + b"{")

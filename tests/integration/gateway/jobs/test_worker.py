@@ -1,4 +1,5 @@
 import asyncio
+import json
 import signal
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from tests.integration.gateway.jobs.conftest import StartWorker
 from tests.integration.gateway.jobs.workers import RULES, Jobs, LedgerServer, job, until
 from trellis.gateway.jobs.keys import GROUP, read_id
+from trellis.gateway.jobs.types import JobRecord
 
 
 async def test_a_jobs_answer_is_the_answer_of_the_gateway(
@@ -32,16 +34,15 @@ async def test_what_people_send_becomes_their_answer(jobs: Jobs, start_worker: S
     assert "nothing" in done.error
 
 
-async def test_what_the_caller_did_wrong_is_not_tried_again(
-    jobs: Jobs, start_worker: StartWorker, ledger: LedgerServer
+@pytest.mark.parametrize("status", [400, 404, 422])
+async def test_what_the_predictor_refuses_is_not_tried_again(
+    jobs: Jobs, start_worker: StartWorker, ledger: LedgerServer, status: int
 ) -> None:
     start_worker()
-    submitted = await jobs.store.submit(job("k", path="/v2/models/squares/versions/v9/infer"))
+    submitted = await jobs.store.submit(job("k", status=status))
     done = await jobs.final(submitted.id)
-    assert (done.state, done.status, done.attempts) == ("failed", 404, 1)
-    assert done.error is not None
-    assert "v9" in done.error
-    assert "k" not in await ledger.ledger()
+    assert (done.state, done.status, done.attempts) == ("failed", status, 1)
+    assert (await ledger.ledger())["k"]["calls"] == 1
 
 
 async def test_a_5xx_is_tried_again_until_it_is_answered(
@@ -92,6 +93,25 @@ async def test_a_model_that_the_workers_table_lacks_is_tried_again(
     done = await jobs.final(submitted.id)
     assert (done.state, done.attempts) == ("dead", RULES.attempts)
     assert done.error == "the worker's routing table has no model 'new'"
+
+
+async def test_a_version_that_the_workers_table_lacks_is_tried_again_until_it_has_it(
+    jobs: Jobs, start_worker: StartWorker, ledger: LedgerServer
+) -> None:
+    worker = start_worker(job_attempts=1000, job_retry_max_seconds=0.1)
+    path = "/v2/models/squares/versions/v2/infer"
+    submitted = await jobs.store.submit(job("k", path=path, version="v2"))
+
+    async def tried() -> JobRecord | None:
+        told = await jobs.store.get(submitted.id)
+        return told if told is not None and told.attempts > 1 else None
+
+    waiting = await until(tried)
+    assert waiting.error == "the worker's routing table has no version 'v2' of model 'squares'"
+    assert "k" not in await ledger.ledger()
+    worker.table_file.write_text(json.dumps(ledger.table("v2")))
+    done = await jobs.final(submitted.id)
+    assert (done.state, done.status) == ("succeeded", 200)
 
 
 async def test_the_deadline_ends_a_call(

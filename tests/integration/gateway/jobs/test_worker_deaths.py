@@ -48,12 +48,9 @@ async def test_a_job_that_was_begun_is_taken_over_and_the_attempt_counts(
     start_worker()
     done = await jobs.final(submitted.id)
     assert (done.state, done.attempts) == ("succeeded", 2)
-    for told in (
-        await jobs.queue.finish(lease, "succeeded", ANSWER),
-        await jobs.queue.retry(lease, 0, "late", None),
-        await jobs.queue.give_back(lease),
-    ):
-        assert not told
+    assert not await jobs.queue.finish(lease, "succeeded", ANSWER)
+    assert await jobs.queue.retry(lease, 0, "late", None) == "fenced"
+    assert not await jobs.queue.give_back(lease)
     assert await jobs.store.get(submitted.id) == done
 
 

@@ -31,10 +31,9 @@ RULES = Rules(attempts=3, result_seconds=3600, dead_seconds=7200, longest_pause=
 
 
 def job(key: str = "a", **more: Any) -> NewJob:
-    """A request that the ledger knows by ``key``; ``hold``, ``fail`` and ``seconds`` go with it."""
-    told = {
-        f"x-{name}": str(more.pop(name)) for name in ("hold", "fail", "seconds") if name in more
-    }
+    """A request that the ledger knows by ``key``; what is for the ledger goes with it."""
+    for_ledger = ("hold", "fail", "seconds", "status")
+    told = {f"x-{name}": str(more.pop(name)) for name in for_ledger if name in more}
     headers = {"content-type": "application/json", "x-request-id": key, "x-key": key, **told}
     fields: dict[str, Any] = {
         "method": "POST",
@@ -117,6 +116,8 @@ class LedgerServer(Process):
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        #: What its table says of the model, beside the arm.
+        self.route: dict[str, Any] = {}
         script = str(Path(__file__).with_name("ledger_server.py"))
         super().__init__([sys.executable, script, "--port", str(self.port)], folder / "ledger.log")
 
@@ -138,10 +139,10 @@ class LedgerServer(Process):
     async def release(self) -> None:
         await asyncio.to_thread(ask, "POST", f"{self.url}/release", b"")
 
-    @property
-    def table(self) -> dict[str, Any]:
-        arm = {"url": self.url, "model": "squares", "version": "v1", "revision": "v1-1"}
-        return table_of({"squares": [{**arm, "intervals": [[0, 1]]}]})
+    def table(self, version: str = "v1") -> dict[str, Any]:
+        """A table with only that version."""
+        arm = {"url": self.url, "model": "squares", "version": version, "revision": f"{version}-1"}
+        return table_of({"squares": {"arms": [{**arm, "intervals": [[0, 1]]}], **self.route}})
 
 
 class WorkerProcess(Process):
@@ -151,14 +152,14 @@ class WorkerProcess(Process):
         self, folder: Path, name: str, url: str, prefix: str, ledger: LedgerServer, **settings: Any
     ) -> None:
         self.port = free_port()
-        table = folder / f"{name}.json"
-        table.write_text(json.dumps(ledger.table))
+        self.table_file = folder / f"{name}.json"
+        self.table_file.write_text(json.dumps(ledger.table()))
         flags = {
             "host": "127.0.0.1",
             "worker_port": self.port,
             "redis_url": url,
             "redis_prefix": prefix,
-            "routing_table_file": table,
+            "routing_table_file": self.table_file,
             "cookie_secret": "a secret of the tests",
             "connect_wait": 0,
             "job_lease_seconds": LEASE_SECONDS,
@@ -171,9 +172,9 @@ class WorkerProcess(Process):
         log = folder / f"{name}.log"
         super().__init__([sys.executable, "-m", "trellis.gateway.worker", *argv], log)
 
-    def up(self) -> None:
+    def up(self, path: str = "/health") -> None:
         self.start()
-        wait_for(f"http://127.0.0.1:{self.port}/health", self)
+        wait_for(f"http://127.0.0.1:{self.port}{path}", self)
 
     async def metric(self, name: str, label: str = "") -> float:
         """Sum of the samples of ``name`` whose labels contain ``label``."""

@@ -14,6 +14,7 @@ MACHINE = Machine(0.5, 2, 2**30, 2**32, 2**33, 2**34, 0.1, 2**26)
 def snapshot(number: int = 1, **changed: Any) -> Snapshot:
     """One model with a stable revision and a canary; no experiment, no jobs."""
     model, version, revision = V1
+    seen = window()
     fields: dict[str, Any] = {
         "time": 1_800_000_000.0,
         "table_version": 3,
@@ -36,7 +37,8 @@ def snapshot(number: int = 1, **changed: Any) -> Snapshot:
                 ),
             ),
         ),
-        "figures": figures_of(window()),
+        "window": seen,
+        "figures": figures_of(seen),
         "experiments": None,
         "jobs": None,
         "machine": MACHINE,

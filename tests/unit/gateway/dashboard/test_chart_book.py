@@ -22,3 +22,9 @@ async def test_a_chart_is_drawn_once_a_look_however_many_ask() -> None:
 async def test_without_figures_there_is_no_chart() -> None:
     with pytest.raises(NotFound, match="no figures"):
         await ChartBook().chart(snapshot(1, figures=None), "traffic", LIGHT)
+
+
+async def test_who_sees_other_models_gets_another_chart() -> None:
+    book, seen = ChartBook(), snapshot(1)
+    own = seen._replace(models=frozenset(("leaf",)))
+    assert await book.chart(seen, "traffic", LIGHT) is not await book.chart(own, "traffic", LIGHT)

@@ -162,3 +162,17 @@ def test_a_chart_is_only_asked_for_where_it_has_something_to_show() -> None:
 )
 def test_numbers_are_written_as_people_read_them(shown: str, wanted: str) -> None:
     assert shown == wanted
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"figures": None}, "No source of figures is set"),
+        ({"figures": None, "problems": {"traffic": "no Prometheus"}}, "No Prometheus. The figures"),
+        ({"figures": figures_of(EMPTY._replace(predictors=False))}, "set <code>prometheus_url"),
+    ],
+)
+def test_answers_that_cannot_come_are_not_promised(changed: dict[str, Any], words: str) -> None:
+    shown = panels(**changed)["answers"]
+    assert words in shown
+    assert "after the first" not in shown

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from trellis.gateway.dashboard.session import SESSION_SECONDS, Sessions
+from trellis.gateway.dashboard.session import LONGEST_KEY, SESSION_SECONDS, Sessions
 
 KEY = "tk_abc_secret"
 
@@ -59,3 +59,11 @@ def test_signing_out_takes_the_cookie_away() -> None:
     cleared = Sessions("the secret of all replicas").clear_cookie(secure=False)
     assert cleared.startswith("trellis_dashboard=; ")
     assert "Max-Age=0" in cleared
+
+
+def test_the_longest_token_makes_a_cookie_that_a_browser_keeps() -> None:
+    sessions = Sessions("the secret of all replicas")
+    token = "t" * LONGEST_KEY
+    made = cookie(sessions, token)
+    assert len(made) <= 4096
+    assert sessions.key_in(made) == token

@@ -3,6 +3,8 @@ from typing import Any
 
 import pytest
 
+from trellis.contracts.events import Exposure
+from trellis.gateway.attempt import MET, Met
 from trellis.gateway.doorway import ADMITTED
 from trellis.gateway.jobs.execution import AnswerTooLarge, Execution, NoAnswer, scope_of
 from trellis.gateway.jobs.queue import Work
@@ -19,12 +21,16 @@ WORK = Work(
     ),
     body=b"input",
     model="a b",
+    version=None,
     caller="key1",
     scopes=frozenset({"infer"}),
     attempt=1,
     left=1.0,
     waited=0.0,
 )
+
+EXPOSURES: list[Exposure] = []
+NOBODY: Met = EXPOSURES.append
 
 
 class Application:
@@ -51,7 +57,7 @@ class Application:
 
 async def test_the_application_is_asked_as_over_the_network_by_a_caller_who_is_known() -> None:
     application = Application(b"an ", b"answer")
-    answer = await Execution(application, 100).answer(WORK)
+    answer = await Execution(application, 100).answer(WORK, NOBODY)
     assert (answer.status, answer.body) == (201, b"an answer")
     assert answer.headers == (("content-type", "text/y"), ("x-twice", "1"), ("x-twice", "2"))
     scope = application.scope
@@ -65,16 +71,17 @@ async def test_the_application_is_asked_as_over_the_network_by_a_caller_who_is_k
     ]
     caller = scope[ADMITTED]
     assert (caller.key_id, caller.scopes) == ("key1", frozenset({"infer"}))
+    assert scope[MET] is NOBODY
 
 
 async def test_an_answer_that_breaks_off_is_none() -> None:
     with pytest.raises(NoAnswer, match="broke off"):
-        await Execution(Application(b"an ", whole=False), 100).answer(WORK)
+        await Execution(Application(b"an ", whole=False), 100).answer(WORK, NOBODY)
 
 
 async def test_an_answer_over_the_bound_is_not_held() -> None:
     with pytest.raises(AnswerTooLarge, match="limit of 8 bytes"):
-        await Execution(Application(b"an ", b"answer"), 8).answer(WORK)
+        await Execution(Application(b"an ", b"answer"), 8).answer(WORK, NOBODY)
 
 
 async def test_nobody_leaves_while_the_job_runs() -> None:
@@ -84,7 +91,7 @@ async def test_nobody_leaves_while_the_job_runs() -> None:
 
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
-            await Execution(application, 8).answer(WORK)
+            await Execution(application, 8).answer(WORK, NOBODY)
 
 
 def test_a_path_without_a_query_has_an_empty_one() -> None:

@@ -23,7 +23,7 @@ if (!document.hidden) follow();
 
 function follow() {
   stop("Connecting");
-  events = new EventSource("/dashboard/events");
+  events = new EventSource(document.body.dataset.events);
   events.addEventListener("panels", (event) => {
     const { time, panels } = JSON.parse(event.data);
     say(`Live, ${new Date(time * 1000).toLocaleTimeString()}`, "on");

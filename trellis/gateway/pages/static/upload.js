@@ -6,6 +6,9 @@ import { remember } from "./history.js";
 import { element, inShort, megabytes, percent, readable, thumbnail } from "./showing.js";
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+// A field's name hides a property of its form (`action`), and a model may call its input anything. Names
+// are for a form that is sent without this script.
+for (const field of document.querySelectorAll("#ask [name]")) field.removeAttribute("name");
 const form = document.getElementById("ask");
 if (form) start(form);
 

@@ -1,4 +1,4 @@
-"""Signs callbacks the way of Standard Webhooks 1.0, so that any of its libraries can check them.
+"""Signs what is sent to others, the way of Standard Webhooks 1.0, so that any of its libraries can check them.
 
 Source: the Standard Webhooks specification, "Signature scheme", symmetric.
 """
@@ -11,7 +11,7 @@ import hmac
 PREFIX = "whsec_"
 
 
-class CallbackSigner:
+class WebhookSigner:
     """Signs with every secret it is given, so that a receiver may change to the next in peace.
 
     ``secrets``: one or more, separated by spaces, each ``whsec_`` and the base64 of 24 to 64

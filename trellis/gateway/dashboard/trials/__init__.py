@@ -1,0 +1,1 @@
+"""``/dashboard/rollouts`` and ``/dashboard/experiments``: what is on trial, with its evidence."""
