@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-_PARTS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+#: Units of a duration, in seconds.
+PARTS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = r"\d+(?:\.\d+)?(?:ms|s|m|h|d)"
 DURATION_PATTERN = rf"^(?:{_PART})+$"
 SHARE_PATTERN = r"^\d+(?:\.\d+)?%$"
@@ -24,7 +25,7 @@ def seconds(text: str) -> float:
             f"{text!r} is no duration; expected numbers with units, as 250ms, 90s or 1h30m"
         )
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
-    return sum(float(number) * _PARTS[unit] for number, unit in parts)
+    return sum(float(number) * PARTS[unit] for number, unit in parts)
 
 
 def share(text: str) -> float:

@@ -8,6 +8,10 @@ POST   ``/models/{m}/versions/{v}:rollback``     it gets none; 202 ``ModelState`
 GET    ``/experiments``                          ``Experiments``
 GET    ``/experiments/{name}``                   ``Experiment`` with an ETag
 PUT    ``/experiments/{name}``                   ``Experiment`` (``If-Match`` where given)
+GET    ``/experiments/{name}/evidence``          ``ExperimentView``
+GET    ``/rollouts``                             ``RolloutViews``, each without its ``trace``
+GET    ``/rollouts/{name}``                      ``RolloutView``
+POST   ``/rollouts/{name}:command``              ``Command``; 202 ``RolloutView``
 ====== ========================================= ============================================
 
 Errors are ``{"error": "..."}``: 404, 409 where another manager owns it or the ETag is old, 422.
@@ -53,3 +57,10 @@ class Experiments(WireDocument):
     """All experiments, by name."""
 
     experiments: dict[str, Experiment] = {}
+
+
+class ControllerAddress(WireDocument):
+    """How a person's commands reach the controller of a local run, which leaves it in its folder."""
+
+    url: str
+    token: str = Field(repr=False)

@@ -4,7 +4,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from trellis.contracts.rollout import RolloutSpec
 from trellis.contracts.routing_table import WireDocument
+from trellis.contracts.tensors import Name
 
 Phase = Literal[
     "Idle",  # all traffic on stable, nothing on trial
@@ -94,6 +96,18 @@ class HistoryEntry(WireDocument):
     actor: str = Field("", description="who asked for it, where it was a person")
 
 
+class TracePoint(WireDocument):
+    """One guardrail at one moment, for pictures over time."""
+
+    time: float = Field(description="seconds since 1970")
+    weight: int
+    name: str
+    estimate: float | None = None
+    interval: tuple[float, float] | None = None
+    log_e_harm: float = 0.0
+    requests: float = Field(0.0, description="the canary's, since its first weight")
+
+
 class Command(WireDocument):
     """What a person asks of a rollout; each ``id`` is carried out once.
 
@@ -130,6 +144,21 @@ class RolloutStatus(WireDocument):
     weight: int = Field(0, description="percent that the canary is meant to have")
     verdict: Verdict | None = None
     history: tuple[HistoryEntry, ...] = ()
+    trace: tuple[TracePoint, ...] = ()
     conditions: tuple[Condition, ...] = ()
     plan: dict[str, Any] = {}
     evidence: dict[str, Any] = {}
+
+
+class RolloutView(WireDocument):
+    """One rollout, as ``GET /rollouts/{name}`` answers."""
+
+    name: Name
+    spec: RolloutSpec
+    status: RolloutStatus
+
+
+class RolloutViews(WireDocument):
+    """All of them."""
+
+    rollouts: tuple[RolloutView, ...] = ()

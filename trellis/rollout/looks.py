@@ -33,7 +33,9 @@ class Look:
     """Both sides between two moments at one constant weight.
 
     ``stream``: ``requests`` were split one by one; ``units`` return, and each counts until its first
-    event of the rollout: ``total`` is then the number of units still at risk.
+    event of the rollout: ``total`` is then the number of units at risk, which are those that sent
+    something since the look before and had no event until then. (All units ever met by a side would
+    be no fair total: a new canary meets busy users first, stable has met the quiet ones too.)
     ``blind`` says, by guardrail, why nothing is known of it.
     """
 
