@@ -26,7 +26,8 @@ class RevisionSeen:
 class ServiceSeen:
     """An InferenceService.
 
-    ``token`` changes with every change of the object (``resourceVersion``). ``cannot_split`` says
+    ``token`` changes with every change of the object (``resourceVersion``); ``order`` is the same as a
+    number that rises, 0 where that is not known. ``cannot_split`` says
     in words why its traffic cannot be moved; empty where it can. ``weight`` is its
     ``canaryTrafficPercent`` (None: absent), ``weight_owner`` who set it last. ``wanted_version`` and
     ``wanted_identity`` are what its spec asks for now; ``created`` and ``ready`` the newest revision
@@ -41,6 +42,7 @@ class ServiceSeen:
     created: str | None
     ready: str | None
     rolled_out: str | None
+    order: int = 0
     weight: int | None = None
     weight_owner: Literal["us", "hand", "applier", "nobody"] = "nobody"
     weight_owner_name: str = ""

@@ -1,0 +1,147 @@
+import pytest
+
+from tests.unit.rollout.plan.conductor import Conductor, trying
+from tests.unit.rollout.plan.kserve_model import Template
+from trellis.rollout.plan import GatewaysSeen
+
+
+def _at_last_step() -> Conductor:
+    conductor = trying()
+    conductor.says["v2/a"] = "within"
+    conductor.gateways = GatewaysSeen(held={"one": 0, "two": 0})
+    conductor.until_weight(50)
+    assert conductor.gateways.hosts == "tagged"
+    return conductor
+
+
+def test_a_promotion_waits_until_every_gateway_has_turned_away() -> None:
+    conductor = _at_last_step()
+    conductor.until("Promoting")
+    assert conductor.gateways.hosts == "untagged"
+    behind = {"one": conductor.gateways.version, "two": conductor.gateways.version - 1}
+    conductor.gateways = GatewaysSeen("untagged", conductor.gateways.version, behind)
+    conductor.run(3)
+    assert conductor.service.weight == 50
+    held = dict.fromkeys(behind, conductor.gateways.version)
+    conductor.gateways = GatewaysSeen("untagged", conductor.gateways.version, held)
+    conductor.run()
+    assert conductor.service.weight is None
+    conductor.until("Promoted")
+
+
+@pytest.mark.parametrize("complete", [True, False], ids=["one is behind", "not all are known"])
+def test_a_gateway_that_is_gone_is_not_waited_for_longer_than_ten_seconds(complete: bool) -> None:
+    conductor = _at_last_step()
+    conductor.until("Promoting")
+    began = conductor.now - 1
+    while conductor.service.weight is not None:
+        held = {"one": 0 if complete else conductor.gateways.version}
+        conductor.gateways = GatewaysSeen(
+            "untagged", conductor.gateways.version, held, complete=complete
+        )
+        conductor.run()
+    assert 10 <= conductor.now - began <= 12
+
+
+def test_gateways_that_hold_the_table_of_before_are_not_taken_for_turned_away() -> None:
+    conductor = _at_last_step()
+    while conductor.phase != "Promoting":
+        decision = conductor.decide()
+        conductor.write(decision)  # and killed before the gateways' table was made
+        conductor.now += 1
+    assert conductor.gateways.hosts == "tagged"
+    assert conductor.decide().field == 50
+
+
+def test_a_weight_that_was_released_stays_so_when_a_gateway_comes() -> None:
+    conductor = _at_last_step()
+    conductor.until("Promoting")
+    decision = conductor.once()
+    assert decision.field == "absent"
+    conductor.gateways = GatewaysSeen(
+        "untagged", conductor.gateways.version, {"three": 0}, complete=False
+    )
+    assert conductor.decide().field == "absent"
+
+
+def test_harm_takes_the_weight_at_once_and_the_gateways_with_it() -> None:
+    conductor = trying()
+    conductor.gateways = GatewaysSeen(held={"one": 0})
+    conductor.until_weight(5)
+    conductor.run()
+    conductor.says["v2/a"] = "harm"
+    decision = conductor.once()
+    assert (decision.status.phase, decision.field, decision.table) == ("RollingBack", 0, "untagged")
+    conductor.until("RolledBack")
+    assert conductor.service.answers() == {"v1": 100}
+    assert "errors: harm" in conductor.status.message
+
+
+def test_harm_in_a_promotion_that_has_not_moved_yet_rolls_back() -> None:
+    conductor = _at_last_step()
+    conductor.until("Promoting")
+    conductor.says["v2/a"] = "harm"
+    assert conductor.once().field == 0
+    conductor.service.settle()
+    conductor.until("RolledBack")
+
+
+def test_a_rollback_is_done_when_the_traffic_shows_it() -> None:
+    conductor = trying()
+    conductor.until_weight(5)
+    conductor.says["v2/a"] = "harm"
+    conductor.once()
+    conductor.now += 100
+    assert conductor.once().status.phase == "RollingBack"
+    conductor.service.settle()
+    assert conductor.once().status.phase == "RolledBack"
+
+
+def test_a_version_rolled_back_stays_so_through_annotations() -> None:
+    conductor = trying()
+    conductor.says["v2/a"] = "harm"
+    conductor.until("RolledBack")
+    conductor.service.annotate("argocd")
+    conductor.service.settle()
+    conductor.service.start("r-00003")
+    conductor.service.settle()
+    conductor.says["v2/a"] = "within"
+    conductor.run(30)
+    assert conductor.phase == "RolledBack"
+    assert conductor.service.answers() == {"v1": 100}
+
+
+def test_a_weight_left_out_by_others_is_set_again() -> None:
+    conductor = trying()
+    conductor.until_weight(5)
+    conductor.service.webhook = False
+    conductor.service.apply(conductor.service.template, weight=None)
+    conductor.service.settle()
+    assert conductor.service.answers() == {"v2": 100}
+    conductor.run(3)
+    assert conductor.service.answers() == {"v1": 95, "v2": 5}
+    assert conductor.phase == "Progressing"
+    assert "promoted" not in conductor.story
+
+
+def test_with_the_webhook_it_is_not_even_left_out() -> None:
+    conductor = trying()
+    conductor.until_weight(5)
+    conductor.service.apply(conductor.service.template, weight=None)
+    conductor.service.settle()
+    assert conductor.service.answers() == {"v1": 95, "v2": 5}
+
+
+def test_a_new_version_in_a_released_promotion() -> None:
+    conductor = _at_last_step()
+    conductor.until("Promoting")
+    conductor.once()
+    assert conductor.service.weight is None
+    conductor.service.apply(Template("v3"))
+    conductor.service.settle()
+    conductor.run(3)
+    assert conductor.status.canary is not None
+    assert conductor.status.canary.version == "v3"
+    assert conductor.service.answers() == {"v1": 100}
+    assert conductor.status.stable is not None
+    assert conductor.status.stable.version == "v1"

@@ -1,0 +1,106 @@
+"""Promotion and rollback, from their first moment until the traffic shows them.
+
+A promotion removes the weight, whereupon ``prev-`` vanishes and ``latest-`` means something else:
+so the gateways turn away from the tag hosts first. A rollback sets the weight 0, which leaves both
+hosts as they are, so it does not wait for anyone.
+"""
+
+from typing import Literal
+
+from trellis.contracts.rollout_status import Side
+from trellis.rollout.plan.draft import Draft, Facts
+from trellis.rollout.plan.following import AT_REST
+from trellis.rollout.plan.gateways import GatewaysSeen
+from trellis.rollout.plan.memory import MOST_ROLLED_BACK
+from trellis.rollout.plan.sides import canary_share
+from trellis.rollout.seen import ServiceSeen
+
+#: Seconds after which a gateway that does not ask for its table is waited for no longer.
+TURNING_BOUND = 10.0
+
+
+def turn_away(draft: Draft) -> None:
+    """Tell the gateways to use the service's own host, where they use tag hosts."""
+    if draft.memory.tags_up:
+        draft.remember(tags_up=False, turned_at=draft.now)
+
+
+def has_turned(draft: Draft, gateways: GatewaysSeen) -> bool:
+    """Whether all gateways did so, or have had their time."""
+    turned_at = draft.memory.turned_at
+    return turned_at is None or gateways.turned_away or draft.now - turned_at >= TURNING_BOUND
+
+
+def sticky_name(stable: Side | None, canary: Side) -> str:
+    """What is remembered of a version that was rolled back: its identity, unless stable has it."""
+    same = stable is not None and stable.identity == canary.identity
+    return canary.revision if same else canary.identity
+
+
+def begin_promotion(draft: Draft, why: str) -> None:
+    """Turn the gateways away; the weight stays until they did."""
+    turn_away(draft)
+    draft.remember(course="promoting", why=why, overdue=False, paused=False, paused_by="")
+
+
+def release(draft: Draft, facts: Facts) -> None:
+    """Let the newest revision have all traffic, once nothing would break by it."""
+    memory, seen = draft.memory, facts.seen
+    if memory.released or not has_turned(draft, facts.gateways):
+        return
+    if memory.course == "promoting":
+        draft.weight = 100
+        draft.remember(released=True)
+    elif memory.course in AT_REST and draft.stable is not None and seen.settled:
+        draft.remember(released=True, clearing=False)
+
+
+def cover(draft: Draft, seen: ServiceSeen) -> None:
+    """At rest, keep a weight that the webhook set: its version came and went unseen.
+
+    Without it the newest *ready* revision would have all traffic, which may be that version's.
+    """
+    set_unasked = seen.weight is not None and seen.weight_owner in {"us", "nobody"}
+    if draft.memory.course in AT_REST and draft.memory.released and set_unasked:
+        draft.remember(released=False, clearing=True)
+
+
+def begin_rollback(
+    draft: Draft,
+    why: str,
+    *,
+    reason: str,
+    what: Literal["rolledBack", "aborted"] = "rolledBack",
+    actor: str = "",
+) -> None:
+    """Take the canary's traffic, and do not try it again."""
+    if draft.canary is None:
+        raise ValueError("nothing is on trial that could be rolled back")
+    name = sticky_name(draft.stable, draft.canary)
+    others = tuple(other for other in draft.memory.rolled_back if other != name)
+    turn_away(draft)
+    draft.weight, draft.step = 0, 0
+    draft.remember(
+        course="rollingBack",
+        released=False,
+        rolled_back=(*others, name)[-MOST_ROLLED_BACK:],
+        why=why,
+        degraded=reason,
+        overdue=False,
+        paused=False,
+        paused_by="",
+    )
+    draft.record(what, why, reason=reason, actor=actor)
+
+
+def finish_rollback(draft: Draft, facts: Facts) -> None:
+    """Note that the canary has no traffic any more, once that is so."""
+    if draft.memory.course != "rollingBack" or draft.canary is None:
+        return
+    if _is_empty(draft, facts.seen, draft.canary) and has_turned(draft, facts.gateways):
+        draft.remember(course="rolledBack")
+        draft.announce("Normal", "RollbackDone", f"{draft.canary.version} has no traffic any more")
+
+
+def _is_empty(draft: Draft, seen: ServiceSeen, canary: Side) -> bool:
+    return seen.weight == 0 and canary_share(seen, draft.stable, canary) == 0
