@@ -1,0 +1,82 @@
+"""What is counted of the events, and for whom: one rollout, or one experiment."""
+
+from collections.abc import Sequence
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from trellis.contracts.amounts import seconds
+from trellis.contracts.rollout import Guardrail
+from trellis.contracts.routing_table import WireDocument
+
+#: A unit's first event counts, while it is at risk; or its one outcome, once its window is over; or
+#: its first value at once.
+AT_ONCE = frozenset(("errors", "latency"))
+RIPE = frozenset(("conversions", "wrongLabels", "scores"))
+FIRST = frozenset(("meanLatency",))
+
+
+class Measure(WireDocument):
+    """One metric by unit. ``over`` in seconds, of latency; ``window`` in seconds, of outcomes."""
+
+    name: str
+    metric: Literal["errors", "latency", "meanLatency", "conversions", "wrongLabels", "scores"]
+    over: float | None = None
+    window: float | None = None
+
+
+class Watch(WireDocument):
+    """A rollout's or experiment's interest in events; another trial of the same has another name.
+
+    ``sides`` is what evidence calls each arm (``canary``, ``stable``; of an experiment its version),
+    by the revision that units are assigned to. ``era`` rises with every change of ``shares``, which are
+    the routing table's, by revision: an exposure of another share is of another era, and only its
+    unit's events are remembered.
+    """
+
+    name: str = Field(min_length=1, max_length=512)
+    model: str
+    experiment: str | None = None
+    sides: dict[str, str]
+    era: int = Field(ge=0)
+    shares: dict[str, float]
+    measures: tuple[Measure, ...] = Field(max_length=30)
+    returning_only: bool = Field(
+        False, description="only units known by header, cookie or key count"
+    )
+    count_units: bool = Field(
+        False, description="each unit is remembered and counted once, for the sample's ratio"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.sides.keys() != self.shares.keys():
+            raise ValueError(f"shares of {sorted(self.shares)}, sides of {sorted(self.sides)}")
+        names = [measure.name for measure in self.measures]
+        if len(set(names)) != len(names):
+            raise ValueError(f"measures: each once; {names} came")
+        return self
+
+    @property
+    def ripens(self) -> bool:
+        """Whether windows have to be waited for."""
+        return any(measure.metric in RIPE for measure in self.measures)
+
+    @property
+    def remembers_all(self) -> bool:
+        """Whether units are remembered that had no event."""
+        return self.count_units or any(m.metric not in AT_ONCE for m in self.measures)
+
+
+def measures_of(guardrails: Sequence[Guardrail]) -> tuple[Measure, ...]:
+    """Of the guardrails that events tell of: all but those of pods."""
+    return tuple(
+        Measure(
+            name=rail.name,
+            metric=rail.metric,
+            over=seconds(rail.over) if rail.over else None,
+            window=seconds(rail.attribution_window) if rail.attribution_window else None,
+        )
+        for rail in guardrails
+        if rail.metric != "restarts"
+    )

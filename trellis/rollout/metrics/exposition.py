@@ -1,0 +1,41 @@
+"""The few lines of a Prometheus page that are wanted, pure.
+
+A queue-proxy's page has some 200 KB, of which a twentieth counts: only those lines are taken apart.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+# Possessive: what a quoted value has taken is never tried again otherwise.
+_QUOTED = rb'"(?:[^"\\\n]++|\\.)*+"'
+_LABEL = re.compile(rb'([A-Za-z_][A-Za-z0-9_]*+)="((?:[^"\\]++|\\.)*+)"')
+_LABELS = rb'((?:[^"}\n]++|' + _QUOTED + rb")*+)"
+_ESCAPED = re.compile(rb"\\(.)")
+
+
+class Sample(NamedTuple):
+    """One series and its value."""
+
+    name: str
+    labels: Mapping[str, str]
+    value: float
+
+
+def samples(page: bytes, names: Sequence[str]) -> Iterator[Sample]:
+    """The page's series of ``names``. Raises ``ValueError`` where one's value is no number."""
+    wanted = b"|".join(re.escape(name.encode()) for name in names)
+    lines = re.compile(rb"^(" + wanted + rb")(?:\{" + _LABELS + rb"\})? +(\S+)", re.MULTILINE)
+    for match in lines.finditer(page):
+        name, labels, value = match.groups()
+        yield Sample(name.decode(), dict(_labels(labels or b"")), float(value))
+
+
+def _labels(text: bytes) -> Iterator[tuple[str, str]]:
+    for name, value in _LABEL.findall(text):
+        yield name.decode(), _ESCAPED.sub(_unescaped, value).decode("utf-8", "replace")
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    character = match.group(1)
+    return b"\n" if character == b"n" else character

@@ -1,0 +1,172 @@
+"""Counters read straight from the pods: the queue-proxy's page beside a predictor, and its own."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import aiohttp
+
+from trellis.contracts.rollout import Guardrail
+from trellis.rollout.metrics.exposition import samples
+from trellis.rollout.metrics.families import (
+    MIXED,
+    OWN_NAMES,
+    PROXY_NAMES,
+    of_queue_proxy,
+    of_trellis,
+)
+from trellis.rollout.metrics.port import (
+    BY_REQUEST,
+    Counters,
+    Pod,
+    PodLister,
+    Readings,
+    read_at_once,
+)
+
+PROXY_PORT = 9091
+OWN_PORT = 8080
+#: Of one page: seconds and bytes. Pages at once, over all services.
+PAGE_SECONDS = 3.0
+PAGE_BYTES = 8 * 2**20
+AT_ONCE = 32
+
+COUNTS_OFF = (
+    "queue-proxy exports no request counts (port {port} of pod {pod} refuses): set"
+    " request-metrics-protocol: prometheus in ConfigMap config-observability of Knative"
+)
+
+
+class _Refused(Exception):
+    """Nothing listens there."""
+
+
+class _Unreadable(Exception):
+    """Why a page could not be read, in words."""
+
+
+class _Told(NamedTuple):
+    """Of one pod: its counters, or why there are none now, or what has to be set first."""
+
+    counters: Counters | None = None
+    unread: str = ""
+    problems: Mapping[str, str] | None = None
+
+
+class DirectScrape:
+    """``pods`` lists the pods of a service's revisions; ``session`` is closed by who made it."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        pods: PodLister,
+        *,
+        proxy_port: int = PROXY_PORT,
+        own_port: int = OWN_PORT,
+    ) -> None:
+        self._session = session
+        self._pods = pods
+        self._proxy_port = proxy_port
+        self._own_port = own_port
+        self._places = asyncio.Semaphore(AT_ONCE)
+
+    async def read(
+        self, service: str, revisions: Sequence[str], guardrails: Sequence[Guardrail]
+    ) -> Readings:
+        """Read all pods at once. Raises what the lister of pods raises, and nothing of its own."""
+        pods = read_at_once(await self._pods(service, revisions))
+        wanted = [rail for rail in guardrails if rail.metric in BY_REQUEST]
+        started = [pod for pod in pods if pod.running and pod.address]
+        now = time.time()
+        told = await asyncio.gather(*(self._read(pod, service, wanted) for pod in started))
+        by_pod = {pod.name: one for pod, one in zip(started, told, strict=True)}
+        problems: dict[str, str] = {}
+        for one in told:
+            problems |= one.problems or {}
+        return Readings(
+            time=now,
+            pods=pods,
+            counters={name: one.counters for name, one in by_pod.items() if one.counters},
+            # One that ends may close its port before it is gone: nothing is missing then.
+            unread={
+                pod.name: by_pod[pod.name].unread
+                for pod in started
+                if by_pod[pod.name].unread and not pod.terminating
+            },
+            problems=problems,
+        )
+
+    async def _read(self, pod: Pod, service: str, guardrails: Sequence[Guardrail]) -> _Told:
+        means = [rail for rail in guardrails if rail.metric == "meanLatency"]
+        if not pod.proxied:
+            return await self._own(pod, guardrails)
+        (told, tagged), own = await asyncio.gather(
+            self._proxy(pod, service, [rail for rail in guardrails if rail not in means]),
+            self._own(pod, means),
+        )
+        if told.counters is None or own.counters is None:
+            return told
+        moments, problems = own.counters.moments, dict(told.problems or {})
+        if tagged:
+            moments = {}
+            problems |= dict.fromkeys((rail.name for rail in means), MIXED)
+        joined = replace(told.counters, moments=moments, witness=own.counters.requests)
+        return _Told(joined, problems=problems)
+
+    async def _proxy(
+        self, pod: Pod, service: str, guardrails: Sequence[Guardrail]
+    ) -> tuple[_Told, float]:
+        """What the queue-proxy counted, and how many of it came by a tag."""
+        try:
+            page = await self._page(pod, self._proxy_port)
+            found = of_queue_proxy(samples(page, PROXY_NAMES), service, guardrails)
+        except _Refused:
+            if pod.terminating or not pod.ready:  # not yet, or not any more
+                return _Told(unread=f"queue-proxy of pod {pod.name} does not listen"), 0.0
+            off = COUNTS_OFF.format(port=self._proxy_port, pod=pod.name)
+            return _Told(problems={rail.name: off for rail in guardrails}), 0.0
+        except (_Unreadable, ValueError, KeyError) as error:
+            return _Told(unread=f"queue-proxy's metrics of pod {pod.name}: {error}"), 0.0
+        return _Told(found.counters, problems=found.problems), found.tagged
+
+    async def _own(self, pod: Pod, guardrails: Sequence[Guardrail]) -> _Told:
+        """What the predictor itself counted."""
+        try:
+            page = await self._page(pod, self._own_port)
+            found = of_trellis(samples(page, OWN_NAMES), pod.revision, guardrails)
+        except _Refused:
+            return _Told(unread=f"the predictor of pod {pod.name} does not listen")
+        except (_Unreadable, ValueError, KeyError) as error:
+            return _Told(unread=f"the predictor's metrics of pod {pod.name}: {error}")
+        return _Told(found.counters, problems=found.problems)
+
+    async def _page(self, pod: Pod, port: int) -> bytes:
+        host = f"[{pod.address}]" if ":" in (pod.address or "") else pod.address
+        try:
+            async with (
+                self._places,
+                asyncio.timeout(PAGE_SECONDS),
+                self._session.get(
+                    f"http://{host}:{port}/metrics", allow_redirects=False
+                ) as response,
+            ):
+                if response.status != 200:
+                    raise _Unreadable(f"answered {response.status}")
+                page = await response.content.read(PAGE_BYTES + 1)
+                while len(page) <= PAGE_BYTES and (
+                    more := await response.content.read(PAGE_BYTES + 1 - len(page))
+                ):
+                    page += more
+        except TimeoutError:
+            raise _Unreadable(f"no answer within {PAGE_SECONDS:g} s") from None
+        except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, ConnectionRefusedError):
+                raise _Refused from None
+            raise _Unreadable(f"cannot be reached ({type(error.os_error).__name__})") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise _Unreadable(f"cannot be read ({type(error).__name__})") from None
+        if len(page) > PAGE_BYTES:
+            raise _Unreadable(f"more than {PAGE_BYTES // 2**20} MiB")
+        return page
