@@ -1,5 +1,6 @@
 """Writes the files that follow from the code: JSON Schemas, ``docs/settings.md``, ``.env.example``,
-Grafana's boards, the charts' schemas and tables of values, and their copies of manifests.
+Grafana's boards, the definitions of custom resources, the charts' schemas and tables of values, and
+their copies of manifests.
 
 ``--check`` writes nothing and fails where a file is not what its source says.
 """
@@ -23,6 +24,9 @@ from trellis.contracts.model_yaml import ModelYaml
 from trellis.contracts.routing_table import RoutingTable
 from trellis.gateway.settings import Settings as GatewaySettings
 from trellis.local.settings import UpSettings
+from trellis.rollout.crds import definitions
+from trellis.rollout.resources import KINDS
+from trellis.rollout.settings import Settings as RolloutSettings
 from trellis.serving.settings import ServingSettings
 
 ROOT = Path(__file__).parent.parent
@@ -31,6 +35,7 @@ BOARDS = ROOT / "manifests/components/monitoring/boards"
 PROCESSES: tuple[tuple[str, str, type[BaseSettings]], ...] = (
     ("Predictor", "`trellis serve PATH` or `python -m trellis.serving PATH`", ServingSettings),
     ("Gateway", "`python -m trellis.gateway`", GatewaySettings),
+    ("Controller", "`python -m trellis.rollout`", RolloutSettings),
     ("Local run", "`trellis up [PATHS]`", UpSettings),
 )
 
@@ -165,6 +170,7 @@ def outputs() -> dict[Path, str]:
         },
         ROOT / "docs/settings.md": settings_page(),
         ROOT / ".env.example": env_example(),
+        **{ROOT / f"manifests/crds/{kind.plural}.yaml": definitions.text(kind) for kind in KINDS},
         BOARDS / "gateway.json": boards.gateway_board(),
         BOARDS / "predictors.json": boards.predictors_board(),
     }

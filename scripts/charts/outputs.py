@@ -11,6 +11,7 @@ from scripts.charts.values_file import read_values
 #: Folders of manifests that the platform chart carries as they are, and where. A chart can read
 #: no file outside itself.
 CARRIED = (
+    ("crds", "*.yaml", "crds"),
     ("runtimes", "*.yaml", "runtimes"),
     ("components/network-policy", "*.yaml", "network-policies"),
     ("components/monitoring", "*.yaml", "monitoring"),

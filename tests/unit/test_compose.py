@@ -71,6 +71,13 @@ def test_redis_is_set_as_in_the_chart(helm: Helm, name: str, workload: tuple[str
     assert SERVICES[name]["image"] == f"${{TRELLIS_REDIS_IMAGE:-{container['image']}}}"
 
 
+def test_the_dashboard_reads_the_worker_s_metrics() -> None:
+    (page,) = SERVICES["gateway"]["environment"]["TRELLIS_DASHBOARD_WORKERS"].split(",")
+    assert page == f"http://worker:{Settings.model_fields['worker_port'].default}/metrics"
+    own = SERVICES["gateway"]["environment"].keys() - SERVICES["worker"]["environment"].keys()
+    assert own == {"TRELLIS_ALLOWED_HOSTS", "TRELLIS_DASHBOARD_WORKERS"}
+
+
 def test_only_the_gateway_is_reached_and_only_from_this_machine() -> None:
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["gateway"]
     assert all(port.startswith("127.0.0.1:") for port in SERVICES["gateway"]["ports"])

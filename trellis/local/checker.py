@@ -22,11 +22,14 @@ _TYPE_WORDS = {
 
 
 class Checker:
-    """Collects the findings of one document."""
+    """Collects the findings of one document; ``what`` it is, in words."""
 
-    def __init__(self, document: YamlDocument, file: Path) -> None:
+    def __init__(
+        self, document: YamlDocument, file: Path, what: str = "an InferenceService"
+    ) -> None:
         self._document = document
         self._file = file
+        self.what = what
         self.findings: list[Finding] = []
 
     def error(self, path: FieldPath, problem: str, remedy: str = "") -> None:
@@ -48,7 +51,7 @@ class Checker:
             if known is not None and key not in known:
                 near = fields.near_name(str(key), known)
                 remedy = f"did you mean {near}?" if near else "remove it"
-                self.error((*path, str(key)), "no such field in an InferenceService", remedy)
+                self.error((*path, str(key)), f"no such field in {self.what}", remedy)
         return value
 
     def types(self, path: FieldPath, expected: Mapping[type, frozenset[str]]) -> None:
@@ -90,6 +93,16 @@ class Checker:
             if not isinstance(word, str):
                 here = (*path, index)
                 self.error(here, f"is {kind_of(word)}; expected a string", f'quote it: "{word}"')
+
+    def texts(self, path: FieldPath) -> None:
+        """An error unless the field is absent or a mapping to strings."""
+        if value_at(self._document.value, path) is None:
+            return
+        for key, value in (self.mapping(path) or {}).items():
+            if not isinstance(value, str):
+                here = (*path, str(key))
+                text = str(value).lower() if isinstance(value, bool) else value
+                self.error(here, f"is {kind_of(value)}; expected a string", f'quote it: "{text}"')
 
     def env(self, path: FieldPath) -> None:
         """An error unless the field is absent or a list of name and value strings."""

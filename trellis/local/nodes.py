@@ -1,14 +1,14 @@
 """The nodes of a cluster, as ``kubectl get nodes -o json`` writes them."""
 
-import sys
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import orjson
-
+from trellis.local.kubectl_lists import items
 from trellis.local.quantities import quantity
+
+COMMAND = "kubectl get nodes -o json"
 
 
 class BadNodes(ValueError):
@@ -44,17 +44,10 @@ def read_nodes(path: Path) -> list[Node]:
 
     Raises ``BadNodes``, naming what is wrong, and ``OSError`` where it cannot be read.
     """
-    text = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-    said = "expected what `kubectl get nodes -o json` writes"
+    found = items(path, COMMAND, BadNodes)
+    said = f"expected what `{COMMAND}` writes"
     try:
-        document = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise BadNodes(f"{path} is no JSON ({error}); {said}") from error
-    items = document.get("items") if isinstance(document, dict) else None
-    if not isinstance(items, list):
-        raise BadNodes(f"{path} has no list `items`; {said}")
-    try:
-        nodes = [_node(item) for item in items if item.get("kind", "Node") == "Node"]
+        nodes = [_node(item) for item in found if item.get("kind", "Node") == "Node"]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadNodes(f"{path} holds an item that is no node ({error}); {said}") from error
     if not nodes:

@@ -54,14 +54,8 @@ def _metadata(check: Checker) -> None:
             f"is {kind_of(name)}; expected lower-case letters, digits and dashes, starting with a"
             f" letter, at most {_LONGEST_NAME} characters",
         )
-    for key in ("labels", "annotations"):
-        if metadata.get(key) is None:
-            continue
-        for label, value in (check.mapping(("metadata", key)) or {}).items():
-            if not isinstance(value, str):
-                here = ("metadata", key, str(label))
-                text = str(value).lower() if isinstance(value, bool) else value
-                check.error(here, f"is {kind_of(value)}; expected a string", f'quote it: "{text}"')
+    check.texts(("metadata", "labels"))
+    check.texts(("metadata", "annotations"))
 
 
 def _canary(check: Checker, predictor: dict[str, Any]) -> None:

@@ -4,9 +4,15 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from trellis.local import cluster_settings
 from trellis.local.checks import check
+from trellis.local.cluster_settings import BadSettings, cluster_findings
+from trellis.local.custom_resources import CustomResource
 from trellis.local.findings import Finding, Severity, worst_first
+from trellis.local.governing import governing
+from trellis.local.inference_service import InferenceService
 from trellis.local.manifests import Reading, read_paths
 from trellis.local.nodes import BadNodes, Node, read_nodes
 from trellis.local.resources import asked_for
@@ -19,6 +25,8 @@ def read_and_check(paths: Sequence[Path], models: Path, nodes: Sequence[Node] = 
     reading = read_paths(list(paths))
     for service in reading.services:
         reading.findings.extend(check(service, models, nodes))
+    found = governing(reading.services, reading.rollouts, reading.experiments)
+    reading.findings.extend(found)
     return reading
 
 
@@ -66,11 +74,26 @@ def _devices(reading: Reading) -> str:
     return "; ".join(asked)
 
 
+def _counted(reading: Reading) -> str:
+    """What was read, by kind and name."""
+    named: dict[str, Sequence[InferenceService | CustomResource[Any]]] = {
+        "InferenceServices": reading.services,
+        "Rollouts": reading.rollouts,
+        "Experiments": reading.experiments,
+    }
+    return "; ".join(
+        f"{kind}: {', '.join(item.name for item in found) or 'none'}"
+        for kind, found in named.items()
+        if found or kind == "InferenceServices"
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Print every finding; 0 where none is an error, else 1, and 2 where a path is missing."""
     parser = argparse.ArgumentParser(
         prog="trellis validate",
-        description="Check InferenceServices: each finding has its file, line, field and remedy.",
+        description="Check InferenceServices, Rollouts and Experiments: each finding has its file,"
+        " line, field and remedy.",
     )
     add_paths(parser)
     parser.add_argument(
@@ -80,11 +103,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="the cluster's nodes (`kubectl get nodes -o json`, - for standard input): foretells a"
         " pod that no node takes",
     )
+    parser.add_argument(
+        "--cluster",
+        type=Path,
+        metavar="FILE",
+        help=f"the cluster's settings (`{cluster_settings.COMMAND}`, - for standard input): what a"
+        " Rollout would lack there",
+    )
     arguments = parser.parse_args(argv)
     try:
         nodes = read_nodes(arguments.nodes) if arguments.nodes else []
         reading = read_and_check(arguments.paths, arguments.models, nodes)
-    except (OSError, BadNodes) as error:  # missing, or a folder closed to us
+        if arguments.cluster:
+            settings = cluster_settings.read_settings(arguments.cluster)
+            reading.findings.extend(cluster_findings(settings))
+    except (OSError, BadNodes, BadSettings) as error:  # missing, or a folder closed to us
         print(f"trellis validate: {error}", file=sys.stderr)
         return 2
     for finding in worst_first(reading.findings):
@@ -95,6 +128,5 @@ def main(argv: Sequence[str] | None = None) -> int:
             " node takes it"
         )
     errors = sum(finding.severity is Severity.ERROR for finding in reading.findings)
-    services = ", ".join(service.name for service in reading.services) or "none"
-    print(f"InferenceServices: {services}; errors: {errors}")
+    print(f"{_counted(reading)}; errors: {errors}")
     return 1 if errors else 0

@@ -33,8 +33,35 @@ may be is the schema's part. */ -}}
 {{- if eq .Values.mode "Standard" -}}
 {{- fail "canaryTrafficPercent is set and mode is Standard: KServe ignores it there without a word, and all traffic goes to the new version. Set mode: Knative, or leave canaryTrafficPercent out." -}}
 {{- end -}}
-{{- if eq .Values.trafficManager "rollout" -}}
-{{- fail "canaryTrafficPercent is set and trafficManager is rollout: two would move the same weight. Leave canaryTrafficPercent out, or set trafficManager: chart." -}}
+{{- if .Values.rollout.enabled -}}
+{{- fail (printf "canaryTrafficPercent is %d and rollout.enabled is true: two would move the same weight. Leave canaryTrafficPercent out (null), or set rollout.enabled: false." (int .Values.canaryTrafficPercent)) -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.rollout.enabled (eq .Values.mode "Standard") -}}
+{{- fail "rollout.enabled is true and mode is Standard, in which this chart's InferenceService has no weight to move. Set mode: Knative, or rollout.enabled: false." -}}
+{{- end -}}
+{{- if and .Values.rollout.enabled .Values.experiment.enabled -}}
+{{- fail (printf "rollout.enabled and experiment.enabled are true: the rollout would replace version %s, the experiment's first arm. Set one of them." .Values.version) -}}
+{{- end -}}
+{{- if and .Values.experiment.enabled (not .Values.arms) -}}
+{{- fail "experiment.enabled is true and arms is empty: there is nothing to compare the version with." -}}
+{{- end -}}
+{{- if .Values.experiment.enabled -}}
+{{- $versions := dict .Values.version true -}}
+{{- range .Values.arms -}}
+{{- if hasKey $versions .version -}}
+{{- fail (printf "arms: version %s is there twice, and experiment.enabled is true: an experiment compares different ones." .version) -}}
+{{- end -}}
+{{- $_ := set $versions .version true -}}
+{{- end -}}
+{{- end -}}
+{{- if .Values.rollout.enabled -}}
+{{- $before := 0 -}}
+{{- range .Values.rollout.steps -}}
+{{- if or (le (int .weight) $before) (gt (int .weight) 99) -}}
+{{- fail (printf "rollout.steps: weight %d comes after %d; weights rise, from 1 to 99." (int .weight) $before) -}}
+{{- end -}}
+{{- $before = int .weight -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

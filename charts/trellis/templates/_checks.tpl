@@ -20,6 +20,7 @@
 {{- end -}}
 {{- include "trellis.checkRoutes" . -}}
 {{- include "trellis.checkGateway" . -}}
+{{- include "trellis.checkController" . -}}
 {{- end -}}
 
 {{- define "trellis.checkRoutes" -}}
@@ -48,7 +49,7 @@
 {{- end -}}
 {{- end -}}
 {{- with .Values.gateway.defaultModel -}}
-{{- if not (or (hasKey $models .) $.Values.gateway.controllerUrl) -}}
+{{- if not (or (hasKey $models .) (include "trellis.controllerUrl" $)) -}}
 {{- fail (printf "gateway.defaultModel is %q, which gateway.routes does not have." .) -}}
 {{- end -}}
 {{- end -}}
@@ -86,6 +87,28 @@
 {{- range $name, $_ := $gateway.env -}}
 {{- if hasKey $managed $name -}}
 {{- fail (printf "gateway.env: %s is set by %s." $name (get $managed $name)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "trellis.checkController" -}}
+{{- $controller := .Values.controller -}}
+{{- if and $controller.enabled .Values.gateway.controllerUrl -}}
+{{- fail "controller.enabled is true and gateway.controllerUrl is set: the gateway has one controller. Remove the address, or set controller.enabled: false." -}}
+{{- end -}}
+{{- if and $controller.enabled (eq $controller.metricsSource "prometheus") (not (include "trellis.controllerPrometheus" .)) -}}
+{{- fail "controller.metricsSource is prometheus, and neither controller.prometheusUrl nor gateway.prometheusUrl says where that is." -}}
+{{- end -}}
+{{- if and $controller.prometheusUrl (ne $controller.metricsSource "prometheus") -}}
+{{- fail "controller.prometheusUrl is set and controller.metricsSource is scrape, which reads the pods: set controller.metricsSource: prometheus, or remove the address." -}}
+{{- end -}}
+{{- if and $controller.webhook.namespaceSelector (ne $controller.scope "cluster") -}}
+{{- fail "controller.webhook.namespaceSelector is set and controller.scope is namespace: the webhook is then asked for that one only. Set controller.scope: cluster, or remove the selector." -}}
+{{- end -}}
+{{- $managed := include "trellis.controllerManaged" . | fromYaml -}}
+{{- range $name, $_ := $controller.env -}}
+{{- if hasKey $managed $name -}}
+{{- fail (printf "controller.env: %s is set by %s." $name (get $managed $name)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

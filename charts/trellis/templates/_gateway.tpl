@@ -12,7 +12,7 @@ app.kubernetes.io/part-of: trellis
 {{- /* A process reads its addresses at its start: another address or password starts it anew. */ -}}
 {{- define "trellis.gatewayAnnotations" -}}
 {{- $redis := .Values.redis -}}
-trellis.dev/redis-sha256: {{ printf "%s/%s/%s/%s" .Release.Namespace $redis.password $redis.url $redis.cacheUrl | sha256sum }}
+trellis.dev/redis-addresses: {{ include "trellis.trace" (dict "root" . "of" (printf "%s %s %s" $redis.password $redis.url $redis.cacheUrl)) }}
 {{- end -}}
 
 {{- /* Settings that follow from a value, and from which. */ -}}
@@ -21,6 +21,7 @@ TRELLIS_ROUTING_TABLE_FILE: gateway.routes
 TRELLIS_ROUTING_TABLE_URL: gateway.controllerUrl
 TRELLIS_CONTROLLER_URL: gateway.controllerUrl
 TRELLIS_PROMETHEUS_URL: gateway.prometheusUrl
+TRELLIS_PROMETHEUS_NAMESPACE: the chart itself
 TRELLIS_DEFAULT_MODEL: gateway.defaultModel
 TRELLIS_AUTH: gateway.auth
 TRELLIS_TRUSTED_PROXIES: gateway.trustedProxies
@@ -28,6 +29,7 @@ TRELLIS_DRAIN_DELAY: gateway.drainDelaySeconds
 TRELLIS_GRACE_PERIOD: gateway.graceSeconds and worker.graceSeconds
 TRELLIS_HTTP_PORT: the chart itself
 TRELLIS_GRPC_PORT: the chart itself
+TRELLIS_METRICS_PORT: the chart itself
 TRELLIS_WORKER_PORT: the chart itself
 TRELLIS_REDIS_URL: redis.url
 TRELLIS_CACHE_REDIS_URL: redis.cacheUrl
@@ -47,7 +49,7 @@ process does) and ending (seconds). */ -}}
 {{- $settings := dict
   "TRELLIS_AUTH" $gateway.auth
   "TRELLIS_ROUTING_TABLE_FILE" "/etc/trellis/routing-table.json" -}}
-{{- with $gateway.controllerUrl }}
+{{- with include "trellis.controllerUrl" .root }}
 {{- $_ := set $settings "TRELLIS_CONTROLLER_URL" . }}
 {{- $_ := set $settings "TRELLIS_ROUTING_TABLE_URL" (printf "%s/routing-table" .) }}
 {{- end }}

@@ -5,11 +5,11 @@ import json
 from typing import Any
 
 from scripts.cluster.certificates import Pair
-from scripts.cluster.components import gitops_keys
 from scripts.cluster.components.system import settle
 from scripts.cluster.components.tls_secret import tls
 from scripts.cluster.documents import Document, Manifest, read
 from scripts.cluster.settings import DOMAIN
+from trellis.local import gitops_keys
 
 NAMESPACE = "kserve"
 WEBHOOK = "kserve-webhook-server-service.kserve.svc"

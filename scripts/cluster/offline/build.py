@@ -35,6 +35,7 @@ GROUPS: Mapping[str, Group] = {
     "prometheus": Group(programs.PROMETHEUS, images.PROMETHEUS),
     "base": Group(images=images.BASE),
     "flux": Group(programs.FLUX, images.FLUX, ("source-controller",)),
+    "api-server": Group((*programs.TOOLS, *programs.API_SERVER), manifests=("knative", "kserve")),
 }
 # With these built, Go's caches have done their work.
 MOST = ("node", "serving")

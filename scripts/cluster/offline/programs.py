@@ -57,6 +57,8 @@ NODE = (
     Program("coredns", "coredns", "github.com/coredns/coredns", "coredns"),
     Program("pause", "pause", "trellis/pause", "pause"),
 )
+#: A Kubernetes API without nodes, for tests.
+API_SERVER = tuple(program for program in NODE if program.name in {"kube-apiserver", "etcd"})
 SERVING = (
     *(
         Program(f"knative-{n}", "knative", f"knative.dev/serving/cmd/{n}", "knative")

@@ -36,7 +36,8 @@ def running(table: Path, folder: Path, *flags: str) -> Iterator[str]:
     port = free_port()
     command = [
         sys.executable, "-m", "trellis.gateway", f"--routing_table_file={table}",
-        f"--http_port={port}", f"--grpc_port={free_port()}", "--host=127.0.0.1", *flags,
+        f"--http_port={port}", f"--grpc_port={free_port()}", f"--metrics_port={free_port()}",
+        "--host=127.0.0.1", *flags,
     ]  # fmt: skip
     process = Process(command, folder / "gateway.log", {"TRELLIS_ADMIN_KEY": KEY})
     process.start()

@@ -6,6 +6,7 @@ from tests.unit.charts.helm import MODEL, Helm, Refused
 
 TRIGGERS = [{"type": "cron", "metadata": {}}]
 STANDARD = {"mode": "Standard"}
+ARM = {"name": "b", "version": "v2"}
 
 #: What contradicts what; each refusal names these values.
 CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
@@ -14,8 +15,32 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("canaryTrafficPercent", "mode is Standard"),
     ),
     "canary and Rollout": (
-        {"canaryTrafficPercent": 10, "trafficManager": "rollout"},
-        ("canaryTrafficPercent", "trafficManager"),
+        {"canaryTrafficPercent": 0, "rollout": {"enabled": True}},
+        ("canaryTrafficPercent is 0", "rollout.enabled is true", "two would move the same weight"),
+    ),
+    "Rollout in Standard mode": (
+        {**STANDARD, "rollout": {"enabled": True}},
+        ("rollout.enabled is true", "mode is Standard"),
+    ),
+    "Rollout and Experiment": (
+        {"rollout": {"enabled": True}, "experiment": {"enabled": True}, "arms": [ARM]},
+        ("rollout.enabled and experiment.enabled", "version v1"),
+    ),
+    "an experiment with one version": (
+        {"experiment": {"enabled": True}},
+        ("experiment.enabled is true", "arms is empty"),
+    ),
+    "an experiment with one version twice": (
+        {"experiment": {"enabled": True}, "arms": [{**ARM, "version": "v1"}]},
+        ("version v1 is there twice",),
+    ),
+    "steps that fall": (
+        {"rollout": {"enabled": True, "steps": [{"weight": 20}, {"weight": 5}]}},
+        ("rollout.steps", "weight 5 comes after 20"),
+    ),
+    "a step of all traffic": (
+        {"rollout": {"enabled": True, "steps": [{"weight": 100}]}},
+        ("rollout.steps", "weight 100"),
     ),
     "more replicas at least than at most": (
         {"scaling": {"minReplicas": 4, "maxReplicas": 3}},
@@ -273,7 +298,7 @@ def test_a_release_whose_name_is_no_models_is_told_to_set_one(helm: Helm) -> Non
         ({"canaryTraficPercent": 10}, "canaryTraficPercent"),
         ({"scaling": {"minReplica": 1}}, "minReplica"),
         ({"scaling": {"keda": {"trigger": []}}}, "trigger"),
-        ({"arms": [{"name": "b", "version": "v1", "weight": 5}]}, "weight"),
+        ({"arms": [{"name": "b", "version": "v1", "wieght": 5}]}, "wieght"),
         ({"arms": [{"name": "b"}]}, "version"),
         ({"canaryTrafficPercent": 101}, "canaryTrafficPercent"),
         ({"canaryTrafficPercent": "10"}, "canaryTrafficPercent"),

@@ -47,7 +47,8 @@ def test_in_knative_mode_it_allows_the_listed_flows_to_the_proxy(helm: Helm) -> 
     found = may_reach([policy(helm)])
     callers = {"ingress gateway", "gateway", "worker", "helm test"}
     requests = {(name, Port(number)) for name in callers for number in (8012, 8013, 8112)}
-    assert found == listed(PROXY) | requests | {("Prometheus", Port(8080))}
+    metrics = {(name, Port(8080)) for name in ("Prometheus", "controller")}
+    assert found == listed(PROXY) | requests | metrics
 
 
 def test_in_standard_mode_it_allows_the_listed_flows_to_the_predictor(helm: Helm) -> None:

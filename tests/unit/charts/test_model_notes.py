@@ -26,7 +26,7 @@ def test_a_canary_can_be_moved_promoted_and_taken_back(helm: Helm) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"mode": "Standard"}, {"trafficManager": "rollout"}], ids=["standard", "rollout"]
+    "values", [{"mode": "Standard"}, {"rollout": {"enabled": True}}], ids=["standard", "rollout"]
 )
 def test_no_weight_is_offered_where_none_may_be_set(helm: Helm, values: dict[str, Any]) -> None:
     notes = helm.notes(MODEL, values)
@@ -58,3 +58,13 @@ def test_a_budget_that_may_hold_a_drain_up_is_noticed(helm: Helm) -> None:
     budget = {"podDisruptionBudget": {"minAvailable": 1}}
     assert "no node that holds one can be drained" in helm.notes(MODEL, budget)
     assert "NOTE" not in helm.notes(MODEL, {**budget, "scaling": {"minReplicas": 2}})
+
+
+def test_what_moves_traffic_is_shown_how_to_look_at(helm: Helm) -> None:
+    rollout = helm.notes(MODEL, {"rollout": {"enabled": True}})
+    assert "get rollouts.trellis.dev tomato" in rollout
+    assert "--for=condition=Promoted" in rollout
+    arms = [{"name": "b", "version": "v2"}]
+    experiment = helm.notes(MODEL, {"arms": arms, "experiment": {"enabled": True}})
+    assert "get experiments.trellis.dev tomato" in experiment
+    assert "trellis.dev" not in helm.notes(MODEL, {"arms": arms})

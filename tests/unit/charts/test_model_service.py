@@ -63,7 +63,7 @@ def test_the_canary_weight_is_the_services(helm: Helm, percent: int) -> None:
 
 def test_without_a_weight_the_field_is_left_to_others(helm: Helm) -> None:
     assert "canaryTrafficPercent" not in predictor(helm)
-    assert "canaryTrafficPercent" not in predictor(helm, {"trafficManager": "rollout"})
+    assert "canaryTrafficPercent" not in predictor(helm, {"rollout": {"enabled": True}})
 
 
 def test_no_label_or_annotation_of_a_service_follows_the_chart(helm: Helm) -> None:

@@ -1,10 +1,12 @@
 import base64
+import hashlib
 from typing import Any
 
 import pytest
 
 from tests.unit.charts.helm import PLATFORM, Document, Helm, Refused, named, of_kind
 from tests.unit.manifests.pod_security import violations
+from trellis.gateway.allowed_hosts import HostNames
 from trellis.gateway.settings import Settings
 
 WORKLOADS = ("trellis-gateway", "trellis-worker")
@@ -71,6 +73,34 @@ def test_every_variable_is_a_setting_and_the_process_takes_them(
 
 
 ENV = {"TRELLIS_REQUEST_TIMEOUT": "30"}
+THREE = {"model": "a", "arms": [{"version": v, "service": v} for v in ("v1", "v2", "v3")]}
+
+
+def test_an_open_gateway_goes_by_the_names_that_lead_to_it(helm: Helm) -> None:
+    ingress = {"kind": "kubernetes", "hosts": ["a.b"]}
+    more = {"env": {"TRELLIS_ALLOWED_HOSTS": "c.d"}, "ingress": ingress}
+    own = environment(pod_of(gateway(helm, {"auth": "open", **more}), "trellis-gateway"))
+    names = HostNames(own["TRELLIS_ALLOWED_HOSTS"])
+    service = "trellis-gateway.trellis"
+    led = (
+        "a.b",
+        "c.d",
+        "trellis-gateway",
+        service,
+        f"{service}.svc",
+        f"{service}.svc.cluster.local",
+    )
+    assert all(names.allow(name.encode()) for name in led)
+    assert not names.allow(b"elsewhere.example")
+    closed = environment(pod_of(gateway(helm), "trellis-gateway"))
+    assert "TRELLIS_ALLOWED_HOSTS" not in closed
+
+
+def test_the_dashboard_shows_the_release_s_namespace(helm: Helm) -> None:
+    own = environment(pod_of(gateway(helm, {"prometheusUrl": "http://p:9090"}), "trellis-gateway"))
+    assert own["TRELLIS_PROMETHEUS_NAMESPACE"] == "trellis"
+    without = environment(pod_of(gateway(helm), "trellis-gateway"))
+    assert "TRELLIS_PROMETHEUS_NAMESPACE" not in without
 
 
 @pytest.mark.parametrize("name", WORKLOADS)
@@ -122,8 +152,30 @@ def test_the_ports_are_the_settings(helm: Helm) -> None:
         return {port["name"]: port["containerPort"] for port in container["ports"]}
 
     default = {name: field.default for name, field in Settings.model_fields.items()}
-    assert ports("trellis-gateway") == {"http": default["http_port"], "grpc": default["grpc_port"]}
+    assert ports("trellis-gateway") == {
+        name: default[f"{name}_port"] for name in ("http", "grpc", "metrics")
+    }
     assert ports("trellis-worker") == {"health": default["worker_port"]}
+
+
+def test_no_service_leads_to_the_metrics(helm: Helm) -> None:
+    rendered = gateway(helm, {"ingress": {"kind": "kubernetes", "hosts": ["a.b"]}})
+    (container,) = pod_of(rendered, "trellis-gateway")["containers"]
+    (metrics,) = (port for port in container["ports"] if port["name"] == "metrics")
+    led_to = {
+        port["targetPort"]
+        for service in of_kind(rendered, "Service")
+        for port in service["spec"]["ports"]
+    }
+    assert not led_to & {metrics["name"], metrics["containerPort"]}
+
+
+def test_prometheus_asks_at_a_port_that_the_pod_has(helm: Helm) -> None:
+    rendered = helm.render(PLATFORM, {"monitoring": {"enabled": True}})
+    for name in WORKLOADS:
+        (container,) = pod_of(rendered, name)["containers"]
+        (endpoint,) = named(rendered, "PodMonitor", name)["spec"]["podMetricsEndpoints"]
+        assert endpoint["port"] in {port["name"] for port in container["ports"]}
 
 
 def test_the_service_finds_the_gateway_and_no_worker(helm: Helm) -> None:
@@ -163,6 +215,22 @@ def test_another_address_of_redis_starts_the_pods_anew(helm: Helm, name: str) ->
         for redis in ({}, {"password": "s3cret"}, OWN_REDIS)
     ]
     assert len({str(template) for template in templates}) == 3
+
+
+@pytest.mark.parametrize("redis", [{"password": "s3cret"}, OWN_REDIS], ids=["password", "address"])
+def test_no_quick_hash_of_a_secret_stands_in_a_pod(helm: Helm, redis: dict[str, Any]) -> None:
+    rendered = helm.render(PLATFORM, {"redis": redis})
+    secret = [str(redis.get(name, "")) for name in ("password", "url", "cacheUrl")]
+    guesses = {"/".join(["trellis", *secret]), f"trellis/{secret[0]}", *secret, " ".join(secret)}
+    quick = {hashlib.sha256(guess.encode()).hexdigest() for guess in guesses}
+    shown = [
+        str(value)
+        for kind in ("Deployment", "StatefulSet")
+        for workload in of_kind(rendered, kind)
+        for value in workload["spec"]["template"]["metadata"].get("annotations", {}).values()
+    ]
+    assert shown
+    assert not [value for value in shown if any(hash_.startswith(value) for hash_ in quick)]
 
 
 def test_another_route_starts_none_anew(helm: Helm) -> None:
@@ -229,6 +297,7 @@ def test_what_cannot_be_is_told(helm: Helm, values: dict[str, Any], words: str) 
     [
         ({}, "the gateway knows no model yet"),
         ({"gateway": {"auth": "open"}}, "gateway.auth is open"),
+        ({"gateway": {"routes": [THREE]}}, "may move up to 2 times the units that have to"),
         ({"worker": {"enabled": False}}, "asynchronous requests are taken and wait"),
         ({"worker": {"replicas": 0}}, "worker.replicas is 0"),
         ({"redis": OWN_REDIS}, "may not leave the namespace for your Redis"),

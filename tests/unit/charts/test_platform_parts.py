@@ -7,13 +7,23 @@ from tests.unit.charts.helm import PLATFORM, ROOT, Document, Helm, named, of_kin
 
 COMPONENTS = ROOT / "manifests/components"
 
-#: What brings every template of the gateway.
+#: What belongs to no namespace.
+CLUSTER_WIDE = {
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ClusterServingRuntime",
+    "CustomResourceDefinition",
+    "MutatingWebhookConfiguration",
+}
+
+#: What brings every template of the gateway and of the controller.
 EVERYTHING: dict[str, Any] = {
     "gateway": {
         "autoscaling": {"enabled": True},
         "ingress": {"kind": "kourier", "hosts": ["a.example.com"], "from": [{"podSelector": {}}]},
     },
     "worker": {"keda": {"enabled": True}},
+    "controller": {"enabled": True},
     "networkPolicies": {"egress": [{"ports": [{"port": 6379}]}]},
 }
 
@@ -73,7 +83,7 @@ def test_monitoring_is_the_plain_manifests_under_ones_own_labels(helm: Helm) -> 
 def test_every_object_is_in_the_releases_namespace(helm: Helm) -> None:
     rendered = helm.render(PLATFORM, {"monitoring": {"enabled": True}, **EVERYTHING})
     for document in rendered:
-        cluster_wide = document["kind"] == "ClusterServingRuntime"
+        cluster_wide = document["kind"] in CLUSTER_WIDE
         assert document["metadata"].get("namespace") == (None if cluster_wide else "trellis")
 
 

@@ -1,5 +1,6 @@
 """The routing table that the chart makes of gateway.routes is one that a gateway takes."""
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -106,6 +107,46 @@ def test_shares_are_exact_whatever_the_weights(helm: Helm, weights: list[int]) -
     ]
     found = [arm.weight for arm in route(helm, *arms).arms]
     assert found == pytest.approx([weight / sum(weights) for weight in weights], abs=2e-12)
+
+
+def moved(before: ModelRoute, after: ModelRoute) -> tuple[float, float]:
+    """The share of units that another arm answers now, and the smallest that had to be."""
+    stays = 0.0
+    for one, other in zip(before.arms, after.arms, strict=True):
+        for (a, b), (c, d) in product(one.intervals, other.intervals):
+            stays += max(0.0, min(b, d) - max(a, c))
+    least = sum(
+        max(0.0, one.weight - other.weight)
+        for one, other in zip(before.arms, after.arms, strict=True)
+    )
+    return 1 - stays, least
+
+
+def weighted(helm: Helm, weights: list[int]) -> ModelRoute:
+    arms = [
+        {"version": f"v{number}", "service": f"m{number}", "weight": weight}
+        for number, weight in enumerate(weights)
+    ]
+    return route(helm, *arms)
+
+
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data(), count=st.integers(2, 5))
+def test_a_change_moves_no_more_than_is_said(helm: Helm, data: st.DataObject, count: int) -> None:
+    weights = st.lists(st.integers(0, 100), min_size=count, max_size=count).filter(any)
+    before, after = (weighted(helm, data.draw(weights)) for _ in range(2))
+    share, least = moved(before, after)
+    assert share <= (count - 1) * least + 1e-9
+
+
+def test_the_figures_of_the_documentation(helm: Helm) -> None:
+    share, least = moved(weighted(helm, [1, 1, 1]), weighted(helm, [2, 1, 1]))
+    assert share == pytest.approx(0.25)
+    assert least == pytest.approx(1 / 6)
+    page = " ".join((ROOT / "docs/gateway/routing.md").read_text("utf-8").split())
+    assert "moves a quarter of the units, where a sixth would do" in page
 
 
 ARM = {"version": "v1"}

@@ -8,7 +8,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.local.conftest import CONTAINER_FORM, MODEL_FORM
+from tests.unit.local.conftest import (
+    CONTAINER_FORM,
+    EXPERIMENT_FORM,
+    MODEL_FORM,
+    ROLLOUT_FORM,
+)
+from trellis.contracts.experiment_resource import Arm, ExperimentSpec, Goal
+from trellis.contracts.rollout import Guardrail, Margin, RolloutSpec, Step
+from trellis.contracts.routing_table import WireDocument
 from trellis.local import fields
 from trellis.local.validate import brief_notes, read_and_check
 
@@ -25,6 +33,20 @@ PLACES: list[tuple[str, tuple[str | int, ...], frozenset[str]]] = [
     (MODEL_FORM, (*PREDICTOR, "model", "modelFormat"), frozenset({"name", "version"})),
     (CONTAINER_FORM, (*PREDICTOR, "containers", 0), fields.CONTAINER),
     (CONTAINER_FORM, (*PREDICTOR, "containers", 0, "env", 0), fields.ENV),
+]
+#: Likewise of what governs them.
+TYPES: list[tuple[str, tuple[str | int, ...], type[WireDocument]]] = [
+    (ROLLOUT_FORM, ("spec",), RolloutSpec),
+    (ROLLOUT_FORM, ("spec", "steps", 0), Step),
+    (ROLLOUT_FORM, ("spec", "guardrails", 0), Guardrail),
+    (ROLLOUT_FORM, ("spec", "guardrails", 0, "margin"), Margin),
+    (EXPERIMENT_FORM, ("spec",), ExperimentSpec),
+    (EXPERIMENT_FORM, ("spec", "arms", 1), Arm),
+    (EXPERIMENT_FORM, ("spec", "goal"), Goal),
+]
+PLACES += [
+    (text, path, frozenset(field.alias or name for name, field in type_.model_fields.items()))
+    for text, path, type_ in TYPES
 ]
 WHERE = [(text, (*path, name)) for text, path, names in PLACES for name in sorted(names)]
 
@@ -50,6 +72,10 @@ SCALARS = (
             "/mnt/models",
             "$(A)",
             "kserve-container",
+            "errors",
+            "latency",
+            "1h",
+            "1%",
             "limits",
             "cpu",
         ]
@@ -91,7 +117,7 @@ def test_any_value_at_any_field(where: tuple[str, tuple[str | int, ...]], value:
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.sampled_from([MODEL_FORM, CONTAINER_FORM]),
+    st.sampled_from([MODEL_FORM, CONTAINER_FORM, ROLLOUT_FORM]),
     st.integers(0, 400),
     st.integers(0, 20),
     st.text(max_size=10) | st.text("[]{}:,&*!|>'\"%@`#-? \n\t<=~", max_size=10),

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.local.conftest import MODEL_FORM, Write
+from tests.unit.local.conftest import MODEL_FORM, ROLLOUT_FORM, Write
 from tests.unit.local.nodes import node
 from trellis.local import validate
 from trellis.local.findings import Finding, Severity
@@ -87,3 +87,17 @@ def test_nodes_that_are_none(
     code, said = run(capsys, str(write(MODEL_FORM)), "--models", str(models), "--nodes", str(nodes))
     assert code == 2
     assert "is no JSON" in said
+
+
+def test_rollouts_are_counted_and_held_against_their_services(
+    write: Write, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = run(
+        capsys, str(write(MODEL_FORM + "---\n" + ROLLOUT_FORM)), "--models", str(models)
+    )
+    assert code == 0
+    assert said.endswith("InferenceServices: tomato; Rollouts: moves; errors: 0\n")
+    canary = MODEL_FORM.replace("  predictor:\n", "  predictor:\n    canaryTrafficPercent: 5\n")
+    code, said = run(capsys, str(write(canary + "---\n" + ROLLOUT_FORM)), "--models", str(models))
+    assert code == 1
+    assert "spec.predictor.canaryTrafficPercent: is 5, and the Rollout moves" in said

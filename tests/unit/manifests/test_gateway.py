@@ -1,5 +1,8 @@
 """manifests/components/gateway and keda are what the chart renders, and a table that a gateway takes."""
 
+import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +57,37 @@ def test_the_table_leads_to_the_models_of_base(combine: Combine) -> None:
         if arm.url == f"http://{name}-predictor.trellis.svc.cluster.local"
     }
     assert led == services
+
+
+def blocks(name: str) -> list[dict[str, Any]]:
+    """The YAML in a component's README."""
+    text = (COMPONENTS / name / "README.md").read_text("utf-8")
+    return [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+
+
+def test_the_secret_s_example_and_keda_mean_the_same_redis() -> None:
+    (scaled,) = plain(COMPONENTS / "keda/worker.yaml")
+    asked = {trigger["metadata"]["address"] for trigger in scaled["spec"]["triggers"]}
+    readme = (COMPONENTS / "gateway/README.md").read_text("utf-8")
+    assert asked == set(re.findall(r"TRELLIS_REDIS_URL=redis://([^/]+)/0", readme))
+
+
+def test_a_redis_elsewhere_is_reached_as_the_readmes_say(tmp_path: Path) -> None:
+    _, policy = blocks("gateway")
+    selected = policy["spec"]["podSelector"]["matchExpressions"][0]["values"]
+    for component in ("gateway", "worker"):
+        (labels,) = (
+            document["spec"]["template"]["metadata"]["labels"]
+            for document in plain(COMPONENTS / f"gateway/{component}.yaml")
+            if document["kind"] == "Deployment"
+        )
+        assert labels["app.kubernetes.io/component"] in selected
+    _, patches = blocks("keda")
+    shutil.copy(COMPONENTS / "keda/worker.yaml", tmp_path)
+    own = {"resources": ["worker.yaml"], **patches}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(own))
+    built = subprocess.run(
+        [tool("kubectl"), "kustomize", str(tmp_path)], capture_output=True, text=True, check=True
+    ).stdout
+    triggers = yaml.safe_load(built)["spec"]["triggers"]
+    assert {trigger["metadata"]["address"] for trigger in triggers} == {"redis.example.com:6379"}

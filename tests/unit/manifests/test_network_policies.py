@@ -5,22 +5,15 @@ import pytest
 import yaml
 
 from tests.unit.manifests.conftest import MANIFESTS, Build, Documents, of_kind
-from tests.unit.manifests.flows import flows, parties
+from tests.unit.manifests.flows import INTERNET, PRIVATE, everybody, flows, parties
 from tests.unit.manifests.network import Peer, Port, allowed
 
 PLATFORM = MANIFESTS / "overlays/production/platform"
-INTERNET = Peer("the internet", None, address="203.0.113.7")
-PRIVATE = Peer("a machine of the company", None, address="10.1.2.3")
 #: Every port that anybody above listens on, and some that nobody should reach.
 PORTS = {flow.port for flow in flows()} | {
     *(Port(number) for number in (22, 80, 443, 6443, 8022, 9000, 10250)),
     *(Port(number, "UDP") for number in (53, 8012, 8080)),
 }
-
-
-def everybody() -> dict[str, Peer]:
-    """The parties, and the world by two of its addresses."""
-    return {**parties(), INTERNET.name: INTERNET, PRIVATE.name: PRIVATE}
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def test_what_is_committed_is_what_follows_from_the_sources() -> None:
 def test_no_values_file_is_longer_than_a_person_reads() -> None:
     for chart in ("model", "trellis"):
         lines = (ROOT / "charts" / chart / "values.yaml").read_text().splitlines()
-        assert len(lines) < 250
+        assert len(lines) < 350
 
 
 def test_an_edited_manifest_is_carried(checkout: Path) -> None:

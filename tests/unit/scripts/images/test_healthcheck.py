@@ -27,7 +27,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     def start(status: int, certificate: Path | None = None) -> int:
         class Ready(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self.send_response(status if self.path == "/v2/health/ready" else 404)
+                self.send_response(status if self.path == "/health" else 404)
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:

@@ -5,7 +5,7 @@ from scripts.images.targets import TARGETS, named, project_version
 
 def test_all_but_the_gpu_image_are_built_where_nothing_is_named() -> None:
     names = [target.name for target in named([])]
-    assert names == ["predictor", "predictor-keras", "predictor-sklearn", "gateway"]
+    assert names == ["predictor", "predictor-keras", "predictor-sklearn", "gateway", "controller"]
 
 
 def test_the_named_ones_come_in_the_order_of_the_names() -> None:

@@ -35,7 +35,7 @@ def test_prometheus_looks_at_every_process_and_at_queue_proxy() -> None:
     }
     assert "kserve-container;(8080|8081)" in kept["predictors"]
     assert "queue-proxy;http-usermetric" in kept["queue-proxy"]
-    assert "gateway;http" in kept["gateway"]
+    assert "gateway;metrics" in kept["gateway"]
     assert "worker;health" in kept["worker"]
 
 

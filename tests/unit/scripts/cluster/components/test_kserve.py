@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from scripts.cluster.certificates import Pair
-from scripts.cluster.components import gitops_keys, kserve
+from scripts.cluster.components import kserve
 from scripts.cluster.documents import Manifest, definition_names
+from trellis.local import gitops_keys
 
 TEXT = """\
 kind: CustomResourceDefinition

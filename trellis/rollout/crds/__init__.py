@@ -1,0 +1,1 @@
+"""CustomResourceDefinitions: structural schemas from the types, their rules in CEL."""
