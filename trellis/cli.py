@@ -25,6 +25,12 @@ COMMANDS = {
         "trellis.serving.__main__", "one predictor process: a version, or a folder", True
     ),
     "gateway": Command("trellis.gateway.__main__", "one gateway process"),
+    "rollout": Command("trellis.rollout.cli.rollout", "see rollouts, pause, promote, abort them"),
+    "experiment": Command("trellis.rollout.cli.experiment", "see experiments and their arms"),
+    "plan": Command("trellis.rollout.cli.plan", "how long until a regression is caught"),
+    "simulate": Command(
+        "trellis.rollout.cli.simulate", "a recorded or invented history, decided as in earnest"
+    ),
     "jobs": Command("trellis.gateway.jobs.command", "see, replay and cancel jobs"),
     "keys": Command("trellis.gateway.access.command", "make, list and revoke API keys"),
     "models publish": Command("trellis.serving.publish", "write a version folder", True),

@@ -46,8 +46,10 @@ def compile_route(
     revisions: Sequence[WeightedRevision],
     previous: ModelRoute | None,
     trial: Trial | None = None,
+    attribution_window: float | None = None,
 ) -> ModelRoute:
-    """The route of one model; with a ``trial``, its exposures are recorded.
+    """The route of one model; with a ``trial`` its exposures are recorded, and where an
+    ``attribution_window`` (seconds) says that a rollout wants them.
 
     ``previous`` is the model's route so far, with any revisions; where its salt differs its
     intervals mean nothing and are not kept. Raises ``ValueError`` where weights are negative
@@ -75,7 +77,9 @@ def compile_route(
         for revision in revisions
     )
     if trial is None:
-        return ModelRoute(salt=salt, arms=arms)
+        if attribution_window is None:
+            return ModelRoute(salt=salt, arms=arms)
+        return ModelRoute(salt=salt, record=True, attribution_window=attribution_window, arms=arms)
     return ModelRoute(
         salt=salt,
         strategy=trial.strategy,
@@ -92,12 +96,14 @@ def compile_table(
     previous: RoutingTable | None,
     remembered: Mapping[str, ModelRoute] | None = None,
     trials: Mapping[str, Trial] | None = None,
+    recorded: Mapping[str, float] | None = None,
 ) -> RoutingTable:
     """The next table: its version is one higher where anything differs from ``previous``, which
     is returned itself where nothing does.
 
     ``models`` maps the name that clients ask for to its revisions; the name is the salt, unless one
-    of ``trials``, by model, brings its own. ``remembered`` are earlier routes by salt: a model or an experiment
+    of ``trials``, by model, brings its own. ``recorded`` are the attribution windows, in seconds, of
+    models whose exposures a rollout wants. ``remembered`` are earlier routes by salt: a model or an experiment
     that comes back finds each unit where it was. ``default_model`` is dropped where the table does
     not have it (yet).
     """
@@ -108,7 +114,9 @@ def compile_table(
     for name, revisions in models.items():
         trial = (trials or {}).get(name)
         salt = trial.salt if trial else name
-        routes[name] = compile_route(salt, revisions, before.get(salt), trial)
+        routes[name] = compile_route(
+            salt, revisions, before.get(salt), trial, (recorded or {}).get(name)
+        )
     default = default_model if default_model in routes else None
     if previous is not None and (previous.models, previous.default_model) == (routes, default):
         return previous

@@ -141,3 +141,13 @@ def test_an_experiment_has_groups_of_its_own_and_is_recorded() -> None:
     assert route.salt != ordinary.models["tomato"].salt
     assert route.salt != Trial("other", "random", 60.0).salt
     assert len(Trial("x" * 63, "hash", 1.0).salt.encode()) <= 64
+
+
+def test_a_rollout_has_its_exposures_recorded_and_the_models_own_groups() -> None:
+    arms = [revision("r1", 95), revision("r2", 5)]
+    ordinary = compile_table({"tomato": arms}, None, None)
+    table = compile_table({"tomato": arms}, None, ordinary, recorded={"tomato": 3600.0})
+    route, before = table.models["tomato"], ordinary.models["tomato"]
+    assert (route.experiment, route.record, route.attribution_window) == (None, True, 3600)
+    assert (before.record, table.version) == (False, ordinary.version + 1)
+    assert [arm.intervals for arm in route.arms] == [arm.intervals for arm in before.arms]

@@ -1,12 +1,15 @@
-"""Serves the routing table to the gateway.
+"""Serves the routing table to gateways and workers, and knows which of them hold it.
 
 ``GET /routing-table`` has an ETag. With ``If-None-Match`` equal to it and ``Prefer: wait=N``
-the answer comes when the table changes, or is 304 after N seconds.
+the answer comes when the table changes, or is 304 after N seconds. Whoever names itself in
+``x-trellis-instance`` and shows an ETag has that table in use.
 """
 
 import asyncio
 import contextlib
 import re
+import time
+from collections.abc import Iterator
 
 from aiohttp import web
 
@@ -15,6 +18,8 @@ from trellis.contracts.routing_table import RoutingTable
 _LONGEST_WAIT = 300.0
 #: Whoever asks before the first table waits this long for it, rather than ask in vain.
 _FIRST_WAIT = 20.0
+#: One that has not asked for so long is gone: it asks again as soon as it is answered.
+_GONE_SECONDS = 60.0
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})")
 
 
@@ -26,8 +31,7 @@ class TableServer:
         self._body = b""
         self._etag = ""
         self._changed = asyncio.Condition()
-        #: The ETag that the gateway last said it has in use.
-        self._in_use = ""
+        self._followers: dict[str, _Follower] = {}
 
     def routes(self) -> list[web.RouteDef]:
         """What it answers."""
@@ -41,13 +45,22 @@ class TableServer:
             self._etag = f'"{table.version}"'
             self._changed.notify_all()
 
+    @property
+    def behind(self) -> int:
+        """Followers that do not hold the current table."""
+        now = time.monotonic()
+        for name, follower in list(self._followers.items()):
+            if not follower.waiting and now - follower.seen > _GONE_SECONDS:
+                del self._followers[name]
+        return sum(follower.etag != self._etag for follower in self._followers.values())
+
     async def until_in_use(self, seconds: float) -> bool:
-        """Whether the gateway took the current table within ``seconds``: it asks for the next
-        one, naming this one, only after that.
+        """Whether all followers took the current table within ``seconds``: one asks for the next
+        table, naming this one, only after that.
         """
         try:
             async with asyncio.timeout(seconds), self._changed:
-                await self._changed.wait_for(lambda: self._in_use == self._etag)
+                await self._changed.wait_for(lambda: self.behind == 0)
         except TimeoutError:
             return False
         return True
@@ -58,22 +71,47 @@ class TableServer:
         seconds = min(float(wait[1]), _LONGEST_WAIT) if wait else 0.0
         if self._table is None:
             seconds = max(seconds, _FIRST_WAIT)
-        async with self._changed:
-            if known:
-                self._in_use = known
+        with self._following(request.headers.get("x-trellis-instance"), known):
+            async with self._changed:
                 self._changed.notify_all()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._changed.wait_for(
-                        lambda: self._table is not None and self._etag != known
-                    )
-            if self._table is None:
-                text = '{"error":"no model is ready yet"}'
-                headers = {"retry-after": "1"}
-                return web.Response(
-                    status=503, text=text, content_type="application/json", headers=headers
-                )
-            headers = {"ETag": self._etag}
-            if known == self._etag:
-                return web.Response(status=304, headers=headers)
-            return web.Response(body=self._body, content_type="application/json", headers=headers)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        await self._changed.wait_for(
+                            lambda: self._table is not None and self._etag != known
+                        )
+                return self._present(known)
+
+    def _present(self, known: str) -> web.Response:
+        if self._table is None:
+            text = '{"error":"no model is ready yet"}'
+            headers = {"retry-after": "1"}
+            return web.Response(
+                status=503, text=text, content_type="application/json", headers=headers
+            )
+        headers = {"ETag": self._etag}
+        if known == self._etag:
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=self._body, content_type="application/json", headers=headers)
+
+    @contextlib.contextmanager
+    def _following(self, instance: str | None, known: str) -> Iterator[None]:
+        if instance is None:
+            yield
+            return
+        follower = self._followers.setdefault(instance[:128], _Follower())
+        follower.etag = known
+        follower.waiting += 1
+        try:
+            yield
+        finally:
+            follower.waiting -= 1
+            follower.seen = time.monotonic()
+
+
+class _Follower:
+    """One process that follows the table: the ETag it holds, its open requests, its last one's end."""
+
+    def __init__(self) -> None:
+        self.etag = ""
+        self.waiting = 0
+        self.seen = time.monotonic()

@@ -7,8 +7,9 @@ import pytest
 from aiohttp import web
 
 from trellis.contracts.routing_table import RoutingTable
-from trellis.local.table_server import TableServer
 from trellis.rollout.compile import WeightedRevision, compile_table
+from trellis.rollout.http import tables
+from trellis.rollout.http.tables import TableServer
 
 
 def table(weight: float, previous: RoutingTable | None = None) -> RoutingTable:
@@ -83,20 +84,50 @@ async def test_a_change_ends_the_wait(
         assert (await answer.json())["version"] == 2
 
 
-async def test_it_knows_which_table_the_gateway_uses(
+async def test_it_knows_which_table_each_follower_uses(
     server: TableServer, url: str, session: aiohttp.ClientSession
+) -> None:
+    async def ask(instance: str | None, known: str | None) -> None:
+        headers = {"x-trellis-instance": instance, "if-none-match": known}
+        given = {name: value for name, value in headers.items() if value is not None}
+        async with session.get(url, headers=given):
+            pass
+
+    first = table(0)
+    await server.publish(first)
+    assert await server.until_in_use(0.05)  # nobody follows
+    await ask("gateway-1", None)
+    assert not await server.until_in_use(0.05)
+    await ask("gateway-1", '"1"')
+    assert await server.until_in_use(0.05)
+    await ask("gateway-2", '"1"')
+    await server.publish(table(20, first))
+    assert server.behind == 2
+    await ask(None, '"2"')  # somebody who does not follow
+    await ask("gateway-1", '"2"')
+    assert server.behind == 1
+    waiting = asyncio.create_task(server.until_in_use(10))
+    await ask("gateway-2", '"2"')
+    assert await waiting
+
+
+async def test_a_follower_that_is_gone_keeps_nobody_waiting(
+    server: TableServer,
+    url: str,
+    session: aiohttp.ClientSession,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first = table(0)
     await server.publish(first)
-    assert not await server.until_in_use(0.05)
-    async with session.get(url, headers={"if-none-match": '"1"'}):
+    async with session.get(url, headers={"x-trellis-instance": "g", "if-none-match": '"1"'}):
         pass
-    assert await server.until_in_use(0.05)
-    await server.publish(table(20, first))
-    assert not await server.until_in_use(0.05)
-    async with session.get(url):  # somebody else
-        pass
-    assert not await server.until_in_use(0.05)
-    async with session.get(url, headers={"if-none-match": '"2"'}):
-        pass
-    assert await server.until_in_use(0.05)
+    second = table(20, first)
+    held = {"x-trellis-instance": "h", "if-none-match": '"1"', "prefer": "wait=60"}
+    waiting = asyncio.create_task(session.get(url, headers=held))
+    while server._followers.get("h") is None:  # noqa: ASYNC110 - the server has no event for it
+        await asyncio.sleep(0.01)
+    monkeypatch.setattr(tables, "_GONE_SECONDS", 0.0)
+    assert server.behind == 0
+    assert set(server._followers) == {"h"}  # whose request is open
+    await server.publish(second)
+    await (await waiting).read()

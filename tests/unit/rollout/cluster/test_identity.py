@@ -1,0 +1,78 @@
+from typing import Any
+
+import pytest
+
+from trellis.rollout.cluster.identity import artefact
+
+SOURCE = "internal.serving.kserve.io/storage-initializer-sourceuri"
+
+
+def template(source: str = "pvc://models/tomato/v2", **container: Any) -> dict[str, Any]:
+    whole = {"name": "kserve-container", "image": "trellis/predictor:1", **container}
+    return {
+        "metadata": {"annotations": {SOURCE: source, "autoscaling.knative.dev/min-scale": "1"}},
+        "spec": {"containers": [whole]},
+    }
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        template("pvc://models/tomato/v3"),
+        template(image="trellis/predictor:2"),
+        template(args=["--engine=keras"]),
+        template(command=["python"]),
+        template(env=[{"name": "THREADS", "value": "2"}]),
+        template(envFrom=[{"secretRef": {"name": "s"}}]),
+    ],
+    ids=["source", "image", "arguments", "command", "environment", "environment from"],
+)
+def test_what_decides_the_computation_makes_another_identity(other: dict[str, Any]) -> None:
+    assert artefact(other).identity != artefact(template()).identity
+
+
+def test_all_else_does_not() -> None:
+    other = template(resources={"limits": {"cpu": "2"}}, readinessProbe={"tcpSocket": {"port": 0}})
+    other["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"] = "x"
+    other["metadata"]["labels"] = {"a": "b"}
+    other["spec"]["containerConcurrency"] = 4
+    assert artefact(other).identity == artefact(template()).identity
+
+
+def test_a_second_container_counts_too() -> None:
+    other = template()
+    other["spec"]["containers"].append({"name": "side", "image": "i"})
+    assert artefact(other).identity != artefact(template()).identity
+
+
+def test_a_custom_container_names_its_source_by_its_environment() -> None:
+    def custom(source: str) -> dict[str, Any]:
+        of = template(env=[{"name": "STORAGE_URI", "value": source}])
+        of["metadata"]["annotations"] = {}
+        return of
+
+    assert artefact(custom("s3://b/tomato/v4")).version == "v4"
+    assert artefact(custom("s3://b/a")).identity != artefact(custom("s3://b/b")).identity
+
+
+@pytest.mark.parametrize(
+    ("source", "image", "version"),
+    [
+        ("pvc://models/tomato/v2", "i:1", "v2"),
+        ("pvc://models/tomato/v2/", "i:1", "v2"),
+        ("https://host/m/v7?signature=a/b", "i:1", "v7"),
+        ("", "registry:5000/team/predictor:2026-11", "2026-11"),
+        ("", "predictor@sha256:0123456789abcdef", "0123456789ab"),
+        ("", "registry:5000/predictor", "latest"),
+    ],
+)
+def test_the_version_is_what_people_call_it(source: str, image: str, version: str) -> None:
+    assert artefact(template(source, image=image)).version == version
+
+
+def test_what_is_asked_for_wins_where_it_is_named() -> None:
+    present = artefact(template())
+    assert present.asked("", "") == present
+    asked = present.asked("pvc://models/tomato/v3", "")
+    assert asked == artefact(template("pvc://models/tomato/v3"))
+    assert present.asked("", "other:1") == artefact(template(image="other:1"))

@@ -1,0 +1,164 @@
+"""Wires the controller: what is watched, the passes, the webhook, and the HTTP for people."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import aiohttp
+
+from trellis.rollout.cluster.api import Api
+from trellis.rollout.cluster.cluster import Cluster
+from trellis.rollout.cluster.connection import connect
+from trellis.rollout.cluster.control import ClusterControl
+from trellis.rollout.cluster.facts import Key
+from trellis.rollout.cluster.knative import KnativeWeights
+from trellis.rollout.cluster.routes import ServiceHosts
+from trellis.rollout.cluster.voice import ClusterVoice
+from trellis.rollout.controller import Controller
+from trellis.rollout.errors import CannotStart
+from trellis.rollout.http.server import ControlServer
+from trellis.rollout.http.tables import TableServer
+from trellis.rollout.metrics.port import MetricsSource, Pod
+from trellis.rollout.metrics.prometheus import PrometheusCounters
+from trellis.rollout.metrics.scrape import DirectScrape
+from trellis.rollout.notifications.notifier import open_notifier
+from trellis.rollout.reconcile import Reconciler
+from trellis.rollout.settings import Settings
+from trellis.rollout.webhook.governing import governed_by
+from trellis.rollout.webhook.keeper import CertificateKeeper, FolderKeeper, SecretKeeper
+from trellis.rollout.webhook.server import WebhookServer
+from trellis.telemetry.logs import get_logger
+from trellis.telemetry.metrics import ControllerMetrics
+
+#: Seconds between two looks at the table: services change in bursts.
+_TABLE_SECONDS = 1.0
+CERTIFICATE_SECRET = "trellis-controller-webhook"  # noqa: S105 - the Secret's name
+
+
+async def run(settings: Settings, metrics: ControllerMetrics) -> None:
+    """Run until cancelled.
+
+    Raises ``CannotStart`` where a setting or a port cannot be used, and as ``Api.call`` where the
+    API server refuses the webhook's certificate.
+    """
+    connection = connect()
+    home = settings.pod_namespace or connection.namespace
+    async with (
+        Api(connection, metrics) as api,
+        aiohttp.ClientSession() as session,
+        open_notifier(settings, metrics) as notifier,
+    ):
+        stirred = asyncio.Event()
+        controller: Controller
+
+        def changed(service: Key) -> None:
+            stirred.set()
+            for found in cluster.rollouts_of(service):
+                controller.due(found.key)
+
+        cluster = Cluster(api, settings.namespace, metrics, changed)
+        tables = TableServer()
+        hosts = ServiceHosts(cluster, settings.namespace or home, tables)
+        reconciler = Reconciler(
+            cluster,
+            ClusterVoice(api, cluster, socket.gethostname()),
+            KnativeWeights(api),
+            _sources(settings, session, cluster),
+            hosts,
+            notifier,
+            metrics,
+            settings.scrape_interval,
+        )
+        controller = Controller(reconciler, metrics)
+        control = ClusterControl(api, cluster, settings.namespace or home, newest=reconciler.status)
+        async with (
+            _http(settings, tables, control),
+            _webhook(settings, api, home, cluster, metrics) as keep,
+            asyncio.TaskGroup() as group,
+        ):
+            group.create_task(cluster.run())
+            group.create_task(controller.run(cluster))
+            group.create_task(_tables(cluster, hosts, stirred))
+            if keep is not None:
+                group.create_task(keep())
+
+
+def _sources(
+    settings: Settings, session: aiohttp.ClientSession, cluster: Cluster
+) -> Callable[[str], MetricsSource]:
+    """By namespace, each made once."""
+    made: dict[str, MetricsSource] = {}
+
+    def source(namespace: str) -> MetricsSource:
+        async def pods(service: str, revisions: Sequence[str]) -> Sequence[Pod]:
+            return cluster.pods((namespace, service), revisions)
+
+        if namespace not in made:
+            if settings.metrics_source == "prometheus" and settings.prometheus_url is not None:
+                made[namespace] = PrometheusCounters(
+                    session, settings.prometheus_url, namespace, pods
+                )
+            else:
+                made[namespace] = DirectScrape(session, pods)
+        return made[namespace]
+
+    return source
+
+
+async def _tables(cluster: Cluster, hosts: ServiceHosts, stirred: asyncio.Event) -> None:
+    """Offer a table as soon as all is known, and whenever a service changes."""
+    await cluster.listed()
+    while True:
+        stirred.clear()
+        await hosts.renew()
+        await stirred.wait()
+        await asyncio.sleep(_TABLE_SECONDS)
+
+
+@contextlib.asynccontextmanager
+async def _http(
+    settings: Settings, tables: TableServer, control: ClusterControl
+) -> AsyncIterator[None]:
+    token = settings.controller_token
+    server = ControlServer(
+        tables, control, token.get_secret_value() if token else None, get_logger().info
+    )
+    try:
+        await server.start(settings.host, settings.http_port)
+    except OSError as error:
+        raise CannotStart(
+            f"http_port {settings.http_port} cannot be listened on: {error}"
+        ) from None
+    try:
+        yield
+    finally:
+        await server.close()
+
+
+@contextlib.asynccontextmanager
+async def _webhook(
+    settings: Settings,
+    api: Api,
+    home: str,
+    cluster: Cluster,
+    metrics: ControllerMetrics,
+) -> AsyncIterator[Callable[[], Any] | None]:
+    """Serve it, where it is to be served; gives what keeps its certificate good."""
+    if not settings.webhook:
+        yield None
+        return
+    keeper: CertificateKeeper
+    if settings.webhook_certificate == "self-made":
+        host = f"{settings.webhook_service}.{home}.svc"
+        configuration = settings.webhook_configuration
+        keeper = SecretKeeper(api, home, CERTIFICATE_SECRET, host, configuration)
+    else:
+        keeper = FolderKeeper(settings.webhook_certificate)
+    server = WebhookServer(keeper, governed_by(cluster), metrics)
+    await server.start(settings.host, settings.webhook_port)
+    try:
+        yield server.keep
+    finally:
+        await server.close()

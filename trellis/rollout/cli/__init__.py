@@ -1,0 +1,1 @@
+"""The person's commands: ``trellis rollout``, ``experiment``, ``plan`` and ``simulate``; one a file."""

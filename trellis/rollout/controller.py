@@ -1,0 +1,87 @@
+"""Runs the passes: whatever changes brings one about, and so does time. Thin: a pass is in ``reconcile``."""
+
+import asyncio
+import random
+import time
+
+from trellis.rollout.cluster.cluster import Cluster
+from trellis.rollout.cluster.facts import Key
+from trellis.rollout.errors import ApiRefused, ApiUnreachable, Conflict
+from trellis.rollout.queue import PassQueue
+from trellis.rollout.reconcile import Reconciler
+from trellis.telemetry.logs import get_logger
+from trellis.telemetry.metrics import ControllerMetrics
+
+#: Passes at once. Each waits for pods and the API server most of its time.
+AT_ONCE = 32
+#: Seconds until a pass that met a change is done again: its event comes first.
+CONFLICT_PAUSE = 0.2
+#: Seconds after failures: the first, and the longest.
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+
+
+class Controller:
+    """Every Rollout of the cluster."""
+
+    def __init__(self, reconciler: Reconciler, metrics: ControllerMetrics) -> None:
+        self._reconciler, self._metrics = reconciler, metrics
+        self._queue: PassQueue[Key] = PassQueue()
+        self._failures: dict[Key, int] = {}
+
+    def due(self, key: Key) -> None:
+        """A Rollout, or what it is about, has changed."""
+        self._queue.add(key)
+
+    async def run(self, cluster: Cluster) -> None:
+        """Do passes until cancelled. None is done before everything was listed: a revision that is
+        not known yet is not one that is gone.
+        """
+        await cluster.listed()
+        for found in cluster.rollouts:
+            self._queue.add(found.key)
+        get_logger().info("rollouts are followed", rollouts=sum(1 for _ in cluster.rollouts))
+        async with asyncio.TaskGroup() as group:
+            for _ in range(AT_ONCE):
+                group.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            key = await self._queue.get()
+            began = time.perf_counter()
+            try:
+                after = await self._pass(key)
+            finally:
+                self._queue.done(key)
+                self._metrics.pass_duration.observe(time.perf_counter() - began)
+            if after is None:
+                self._queue.forget(key)
+            else:
+                # Spread, for all are listed at one moment.
+                self._queue.add(key, after * random.uniform(0.9, 1))
+
+    async def _pass(self, key: Key) -> float | None:
+        """Seconds until the next one; None where there is none."""
+        try:
+            after = await self._reconciler.reconcile(key)
+        except Conflict:
+            self._metrics.passes.labels("conflict").inc()
+            return CONFLICT_PAUSE
+        except ApiUnreachable as error:
+            return self._failed(key, "unreachable", str(error))
+        except ApiRefused as error:
+            return self._failed(key, "refused", str(error))
+        except Exception as error:  # noqa: BLE001 - one that cannot be handled must not hold up the others
+            get_logger().exception("a pass failed", rollout="/".join(key))
+            return self._failed(key, "failed", f"{type(error).__name__}: {error}")
+        self._metrics.passes.labels("done").inc()
+        if self._failures.pop(key, 0):
+            get_logger().info("passes succeed again", rollout="/".join(key))
+        return after
+
+    def _failed(self, key: Key, outcome: str, why: str) -> float:
+        self._metrics.passes.labels(outcome).inc()
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        if not failures:
+            get_logger().warning("a pass did not succeed", rollout="/".join(key), why=why)
+        return min(FIRST_PAUSE * 2.0**failures, LONGEST_PAUSE)

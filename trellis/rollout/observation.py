@@ -1,0 +1,115 @@
+"""The evidence of one rollout from pass to pass: what is counted, and from when. Pure.
+
+A span is the time during which traffic stood at one weight, by every look since its first. Only
+what lies between two looks of one span is counted: requests follow a weight a second or so after
+it is asked for, and what was split in between belongs to no weight.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from trellis.contracts.amounts import seconds
+from trellis.contracts.rollout import RolloutSpec
+from trellis.contracts.rollout_status import GuardrailVerdict, RolloutStatus
+from trellis.rollout.events.trial import UnitNews
+from trellis.rollout.evidence.guardrails import RolloutEvidence
+from trellis.rollout.metrics.looks import next_look
+from trellis.rollout.metrics.port import Readings
+from trellis.rollout.metrics.snapshot import Side, Snapshot
+from trellis.rollout.plan.sides import is_canary
+from trellis.rollout.seen import ServiceSeen
+
+
+@dataclass(frozen=True)
+class Observation:
+    """``span`` is empty while nothing is counted; ``reached`` numbers the looks by unit."""
+
+    evidence: RolloutEvidence
+    snapshot: Snapshot | None = None
+    span: str = ""
+    reached: int = 0
+
+    @classmethod
+    def start(cls, spec: RolloutSpec) -> Self:
+        """Without any evidence."""
+        return cls(RolloutEvidence.start(spec.guardrails, spec.alpha))
+
+    @classmethod
+    def recall(cls, state: Mapping[str, Any], spec: RolloutSpec) -> Self | None:
+        """From ``status.evidence``; None where it is empty, or was written by something else."""
+        if not state:
+            return None
+        try:
+            snapshot = state.get("snapshot")
+            return cls(
+                RolloutEvidence.from_state(state["guardrails"], spec.guardrails, spec.alpha),
+                Snapshot.from_state(snapshot) if snapshot else None,
+                str(state.get("span") or ""),
+                int(state.get("reached") or 0),
+            )
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def to_state(self) -> dict[str, Any]:
+        """For ``status.evidence``: never empty."""
+        return {
+            "guardrails": self.evidence.to_state(),
+            "snapshot": self.snapshot.to_state() if self.snapshot else None,
+            "span": self.span,
+            "reached": self.reached,
+        }
+
+    def verdicts(self) -> tuple[GuardrailVerdict, ...]:
+        """What the evidence says now."""
+        return self.evidence.judge()
+
+    def counted(
+        self,
+        readings: Readings,
+        sides: Mapping[str, Side],
+        spec: RolloutSpec,
+        weight: int,
+        units: UnitNews,
+    ) -> Self:
+        """With what happened since the last look; a span's first look only says where it begins.
+
+        Requests that were split one by one and units that return are apart: no request is both.
+        """
+        evidence, blind = self.evidence, dict[str, str]()
+        for told in units.looks:
+            evidence = evidence.look(told)
+            blind.update(told.blind)
+        snapshot, look = next_look(
+            self.snapshot,
+            readings,
+            sides,
+            spec.guardrails,
+            stage=self.span,
+            weight=weight,
+            warm_up=seconds(spec.warm_up),
+        )
+        look = replace(look, blind={**blind, **look.blind})
+        return replace(self, evidence=evidence.look(look), snapshot=snapshot, reached=units.reached)
+
+    def begun(self, span: str) -> Self:
+        """Counting from the next look on."""
+        return replace(self, span=span)
+
+    def ended(self) -> Self:
+        """Counting no more, until ``begun``."""
+        return replace(self, span="")
+
+
+def sides(status: RolloutStatus, seen: ServiceSeen) -> dict[str, Side]:
+    """Which revisions are compared: the canary's and stable's of the same artefact, no others."""
+    found: dict[str, Side] = {}
+    stable, canary = status.stable, status.canary
+    if stable is None or canary is None:
+        return found
+    for name, revision in seen.revisions.items():
+        if is_canary(seen, name, stable, canary):
+            found[name] = "canary"
+        elif name == stable.revision or revision.identity == stable.identity:
+            found[name] = "stable"
+    return found

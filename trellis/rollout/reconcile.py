@@ -1,0 +1,364 @@
+"""One pass of one Rollout: look, weigh, decide, write the status, then make the cluster follow.
+
+Whatever a pass does after the status was written follows from the status alone, so that a
+controller that dies in between, or a second one beside it, does the same again and nothing else.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from trellis.contracts.rollout import RolloutSpec
+from trellis.contracts.rollout_status import RolloutStatus
+from trellis.rollout.cluster.facts import Key
+from trellis.rollout.cluster.rollouts import Rollout
+from trellis.rollout.cluster.weights import Weights
+from trellis.rollout.errors import ApiRefused, Conflict
+from trellis.rollout.events.looks import blind_look
+from trellis.rollout.events.trial import TrialEvents, UnitNews, trial_of
+from trellis.rollout.metrics.port import MetricsSource, Readings
+from trellis.rollout.notifications.event import Subject
+from trellis.rollout.notifications.notifier import Notifier
+from trellis.rollout.observation import Observation, sides
+from trellis.rollout.plan import Announcement, Decision, GatewaysSeen, decide, looking
+from trellis.rollout.plan.decision import Table
+from trellis.rollout.planning.power import required_requests
+from trellis.rollout.seen import ServiceSeen
+from trellis.rollout.trace import traced
+from trellis.telemetry.metrics import ControllerMetrics
+
+#: Seconds between two writes of a status of which only words and numbers changed.
+WRITE_SECONDS = 60.0
+#: Seconds until a rollout that waits for nothing is looked at again, were there no event.
+IDLE_SECONDS = 60.0
+_IDLE = frozenset(("Idle", "Promoted", "RolledBack", "Refused"))
+
+
+class World(Protocol):
+    """What a pass reads of the cluster."""
+
+    def rollout(self, key: Key) -> Rollout | None:
+        """The Rollout, as it was heard of last."""
+        ...
+
+    def rollouts_of(self, service: Key) -> Sequence[Rollout]:
+        """All Rollouts of an InferenceService."""
+        ...
+
+    def seen(self, key: Key) -> ServiceSeen | None:
+        """An InferenceService."""
+        ...
+
+
+class Voice(Protocol):
+    """What a pass writes, beside weights."""
+
+    async def write(self, found: Rollout, status: RolloutStatus) -> Rollout:
+        """The Rollout with its new status. Raises ``Conflict`` where it has changed."""
+        ...
+
+    async def announce(self, found: Rollout, said: Announcement) -> None:
+        """Say it in an Event; one that is lost is lost."""
+        ...
+
+
+class Gateways(Protocol):
+    """The routing table, and who has it."""
+
+    async def follow(
+        self, key: Key, seen: ServiceSeen | None, status: RolloutStatus, hosts: Table
+    ) -> None:
+        """Have the table name the service's revisions so."""
+        ...
+
+    def seen(self, key: Key) -> GatewaysSeen:
+        """What is offered and held now."""
+        ...
+
+
+@dataclass
+class Working:
+    """What is remembered of a Rollout between passes; all of it is in its status, a minute old at most."""
+
+    uid: str
+    token: str
+    status: RolloutStatus
+    observation: Observation | None
+    written: float
+    trouble: str = ""
+    #: What `noHarm` asked for last, by what it follows from: to compute it takes half a second.
+    required: dict[tuple[object, ...], int | None] = field(default_factory=dict)
+
+
+class Reconciler:
+    """``interval`` is the time between two looks at a rollout under way, in seconds; ``trials`` tell
+    what gateways saw of units, where there is a Redis between.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        voice: Voice,
+        weights: Weights,
+        sources: Callable[[str], MetricsSource],
+        gateways: Gateways,
+        notifier: Notifier,
+        metrics: ControllerMetrics,
+        interval: float,
+        clock: Callable[[], float] = time.time,
+        trials: TrialEvents | None = None,
+    ) -> None:
+        self._trials = trials
+        self._world, self._voice, self._weights = world, voice, weights
+        self._sources, self._gateways, self._metrics = sources, gateways, metrics
+        self._notifier = notifier
+        self._interval, self._clock = interval, clock
+        self._working: dict[Key, Working] = {}
+
+    def status(self, key: Key) -> RolloutStatus | None:
+        """The newest status, which may not be written yet; None before the first pass."""
+        working = self._working.get(key)
+        return working.status if working else None
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Do one pass; the seconds until the next, None where the Rollout is gone.
+
+        Raises ``Conflict`` where something changed meanwhile (the pass is to be done again), and
+        ``ApiUnreachable``.
+        """
+        found = self._world.rollout(key)
+        if found is None or found.deleting:
+            self._forget(key)
+            return None
+        try:
+            spec = found.parsed_spec()
+        except ValidationError as error:
+            await self._refuse(found, error)
+            return IDLE_SECONDS
+        working = self._recall(found, spec)
+        seen = self._world.seen(found.service_key)
+        readings = await self._read(working.status, spec, found, seen)
+        units = await self._units(found, working, spec)
+        observation = self._weigh(working, spec, seen, readings, units)
+        required = await self._required(working, found, spec, observation)
+        decision = self._decide(found, spec, working, seen, observation, required)
+        observation = self._next(decision, spec, observation, readings)
+        await self._remember(found, working, decision, observation)
+        self._notifier.offer(_subject(found, working.status), decision.notifications)
+        for said in decision.announcements:
+            await self._voice.announce(found, said)
+        await self._gateways.follow(found.service_key, seen, working.status, decision.table)
+        working.trouble = await self._move(found.service_key, seen, decision)
+        return IDLE_SECONDS if decision.status.phase in _IDLE else self._interval
+
+    def _recall(self, found: Rollout, spec: RolloutSpec) -> Working:
+        """What this process remembers, unless somebody else has written since."""
+        working = self._working.get(found.key)
+        if working is not None and working.token == found.token:
+            return working
+        status = found.parsed_status()
+        before = self._working.get(found.key)
+        recalled = Working(
+            uid=found.uid,
+            token=found.token,
+            status=status,
+            observation=Observation.recall(status.evidence, spec),
+            written=self._clock(),
+            trouble=before.trouble if before else "",
+        )
+        self._count(before.status if before else None, status)
+        self._working[found.key] = recalled
+        return recalled
+
+    async def _read(
+        self, status: RolloutStatus, spec: RolloutSpec, found: Rollout, seen: ServiceSeen | None
+    ) -> Readings | None:
+        """The counters of both sides; None where there is no traffic to compare."""
+        if seen is None or not status.weight or looking(status, seen) == "none":
+            return None
+        source = self._sources(found.key[0])
+        return await source.read(found.service, tuple(sides(status, seen)), spec.guardrails)
+
+    def _weigh(
+        self,
+        working: Working,
+        spec: RolloutSpec,
+        seen: ServiceSeen | None,
+        readings: Readings | None,
+        units: UnitNews,
+    ) -> Observation | None:
+        observation = working.observation
+        if observation is None or not observation.span or readings is None or seen is None:
+            return observation
+        share = seen.weight if seen.weight is not None else working.status.weight
+        return observation.counted(readings, sides(working.status, seen), spec, share, units)
+
+    async def _units(self, found: Rollout, working: Working, spec: RolloutSpec) -> UnitNews:
+        """What gateways told of units, since what the observation holds."""
+        observation = working.observation
+        reached = observation.reached if observation else 0
+        if self._trials is None:
+            why = "only gateways' events tell it, and the controller has no Redis to read them from"
+            return UnitNews((blind_look(spec.guardrails, why),), reached)
+        trial = trial_of(*found.key, working.status)
+        if observation is None or trial is None:
+            return UnitNews((), reached)
+        return await self._trials.news(trial, reached, spec.guardrails)
+
+    def _decide(
+        self,
+        found: Rollout,
+        spec: RolloutSpec,
+        working: Working,
+        seen: ServiceSeen | None,
+        observation: Observation | None,
+        required: int | None,
+    ) -> Decision:
+        mine = (found.created, found.key)
+        older = [r for r in self._world.rollouts_of(found.service_key) if (r.created, r.key) < mine]
+        return decide(
+            spec,
+            working.status.model_copy(update={"trace": ()}),
+            seen,
+            observation.verdicts() if observation else None,
+            found.commands(),
+            self._clock(),
+            self._gateways.seen(found.service_key),
+            required_requests=required,
+            rival=older[0].key[1] if older else None,
+            trouble=working.trouble,
+            generation=found.generation,
+            notified=self._notifier.sent(found.uid),
+        )
+
+    async def _required(
+        self,
+        working: Working,
+        found: Rollout,
+        spec: RolloutSpec,
+        observation: Observation | None,
+    ) -> int | None:
+        """The canary's requests that `noHarm` waits for, by stable's rates so far."""
+        if spec.advance != "noHarm" or observation is None or not working.status.weight:
+            return None
+        rates = _rates(observation)
+        rounded = tuple((name, f"{rate:.2g}") for name, rate in rates.items())
+        key = (found.generation, working.status.weight, rounded)
+        if key not in working.required:
+            weight = working.status.weight
+            wanted = await asyncio.to_thread(required_requests, spec, rates, weight)
+            working.required = {key: wanted}
+        return working.required[key]
+
+    def _next(
+        self,
+        decision: Decision,
+        spec: RolloutSpec,
+        observation: Observation | None,
+        readings: Readings | None,
+    ) -> Observation | None:
+        """What is counted from here on, as the decision has it."""
+        if decision.look == "start anew" or (decision.look == "go on" and observation is None):
+            return Observation.start(spec).begun(self._new_span())
+        if observation is None or not decision.status.evidence:
+            return None
+        if decision.look == "none":
+            return observation.ended()
+        return observation if observation.span else observation.begun(self._new_span())
+
+    def _new_span(self) -> str:
+        return f"{self._clock():.3f}"
+
+    async def _remember(
+        self,
+        found: Rollout,
+        working: Working,
+        decision: Decision,
+        observation: Observation | None,
+    ) -> None:
+        """Write the status where that is due; until then nothing was decided."""
+        now = self._clock()
+        trace = working.status.trace
+        status = decision.status.model_copy(
+            update={"trace": trace, "evidence": observation.to_state() if observation else {}}
+        )
+        due = now - working.written >= WRITE_SECONDS and status != found.parsed_status()
+        if decision.pressing or due:
+            if observation and observation.span:
+                trace = traced(trace, observation.verdicts(), status.weight, now)
+                status = status.model_copy(update={"trace": trace})
+            elif not status.evidence:
+                status = status.model_copy(update={"trace": ()})
+            written = await self._voice.write(found, status)
+            working.token, working.written = written.token, now
+            trial = trial_of(*found.key, status)
+            if self._trials is not None and observation and trial:
+                await self._trials.stored(trial, observation.reached)
+        self._count(working.status, status)
+        working.status, working.observation = status, observation
+
+    async def _move(self, key: Key, seen: ServiceSeen | None, decision: Decision) -> str:
+        """Make the weight what the status says; the sentence of whoever refuses that."""
+        if seen is None or decision.field == "leave":
+            return ""
+        percent = None if decision.field == "absent" else decision.field
+        # A field that a webhook set is nobody's: anybody's apply could take it.
+        if seen.weight == percent and (percent is None or seen.weight_owner != "nobody"):
+            return ""
+        try:
+            await self._weights.put(key, seen, percent)
+        except Conflict:
+            raise
+        except ApiRefused as refused:
+            return str(refused)
+        return ""
+
+    async def _refuse(self, found: Rollout, error: ValidationError) -> None:
+        """Say which rule a spec breaks that came past the API server's own."""
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(("spec", *(str(part) for part in first["loc"])))
+        sentence = f"{field}: {first['msg'].removeprefix('Value error, ')}"
+        status = found.parsed_status()
+        refused = status.model_copy(update={"phase": "Refused", "message": sentence})
+        if refused != status:
+            await self._voice.write(found, refused)
+
+    def _count(self, before: RolloutStatus | None, after: RolloutStatus) -> None:
+        if before is not None:
+            self._metrics.rollouts.labels(before.phase).dec()
+        self._metrics.rollouts.labels(after.phase).inc()
+        kinds = [
+            status.verdict.kind if status and status.verdict else "" for status in (before, after)
+        ]
+        if before is not None and kinds[1] and kinds[0] != kinds[1]:
+            self._metrics.verdicts.labels(kinds[1]).inc()
+
+    def _forget(self, key: Key) -> None:
+        gone = self._working.pop(key, None)
+        if gone is not None:
+            self._metrics.rollouts.labels(gone.status.phase).dec()
+            self._notifier.forget(gone.uid)
+
+
+def _subject(found: Rollout, status: RolloutStatus) -> Subject:
+    return Subject(
+        uid=found.uid,
+        name=found.key[1],
+        namespace=found.key[0],
+        service=found.service,
+        stable=status.stable.version if status.stable else "",
+        canary=status.canary.version if status.canary else "",
+    )
+
+
+def _rates(observation: Observation) -> Mapping[str, float]:
+    """Stable's, of the guardrails that have counted anything of it."""
+    return {
+        verdict.name: min(1.0, verdict.stable.events / verdict.stable.total)
+        for verdict in observation.verdicts()
+        if verdict.stable.total
+    }

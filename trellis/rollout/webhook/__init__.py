@@ -1,0 +1,1 @@
+"""Admission of InferenceServices that have a Rollout: no version begins with traffic."""
