@@ -8,19 +8,14 @@ from pathlib import Path
 
 from trellis.contracts.control import Experiments, ModelState, ModelStates, RevisionState
 from trellis.contracts.experiment import Experiment
+from trellis.contracts.experiment_resource import ExperimentView
+from trellis.contracts.rollout_status import Command, RolloutView, RolloutViews
 from trellis.local import revisions
 from trellis.local.child import ChildState
 from trellis.local.fleet import Fleet
 from trellis.local.revisions import Revision, ServiceState
 from trellis.local.versions import template_of, version_of
-
-
-class Refused(Exception):
-    """What cannot be done; ``status`` is HTTP's, the text a sentence."""
-
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
+from trellis.rollout.http.asked import Refused
 
 
 class Control:
@@ -29,7 +24,7 @@ class Control:
     def __init__(self, fleet: Fleet, models: Path) -> None:
         self._fleet, self._models = fleet, models
 
-    def models(self) -> ModelStates:
+    async def models(self) -> ModelStates:
         """Every model and its running revisions."""
         return ModelStates(models=tuple(self.model(name) for name in self._fleet.desired))
 
@@ -67,11 +62,11 @@ class Control:
         await self._fleet.put(revisions.choose(state, target))
         return self.model(name)
 
-    def experiments(self) -> Experiments:
+    async def experiments(self) -> Experiments:
         """All experiments."""
         return Experiments(experiments=dict(self._fleet.experiments))
 
-    def experiment(self, name: str) -> Experiment:
+    async def experiment(self, name: str) -> Experiment:
         """One. Raises ``Refused`` (404)."""
         found = self._fleet.experiments.get(name)
         if found is None:
@@ -95,6 +90,11 @@ class Control:
             raise Refused(
                 409, f"model {experiment.model!r} is in the experiment {others[0]!r}; disable that"
             )
+        rollout = self._fleet.rollouts.of_service(experiment.model)
+        if experiment.enabled and rollout is not None:
+            raise Refused(
+                409, f"the Rollout {rollout!r} moves the traffic of {experiment.model!r}; remove it"
+            )
         before = self._fleet.experiments.get(name)
         if before is not None and before.model != experiment.model:
             raise Refused(
@@ -106,6 +106,32 @@ class Control:
             state = revisions.hold(state, ())
         await self._fleet.put(state, {name: experiment})
         return experiment
+
+    async def evidence(self, name: str) -> ExperimentView:
+        """Raises ``Refused`` (404): a local run counts what arms meet and weighs nothing."""
+        await self.experiment(name)
+        raise Refused(404, f"no evidence is gathered of {name!r}: a local run only counts")
+
+    async def rollouts(self) -> RolloutViews:
+        """All rollouts."""
+        views = (self._fleet.rollouts.view(name) for name in self._fleet.rollouts.specs)
+        return RolloutViews(rollouts=tuple(view for view in views if view is not None))
+
+    async def rollout(self, name: str) -> RolloutView:
+        """One. Raises ``Refused`` (404)."""
+        found = self._fleet.rollouts.view(name)
+        if found is None:
+            known = ", ".join(sorted(self._fleet.rollouts.specs)) or "none"
+            raise Refused(404, f"unknown rollout {name!r}; known are: {known}")
+        return found
+
+    async def command(self, name: str, command: Command) -> RolloutView:
+        """Ask something of a rollout; it is on disk when this returns. Raises ``Refused`` (404)."""
+        view = await self.rollout(name)
+        self._fleet.rollouts.ask(name, command)
+        await self._fleet.save()
+        self._fleet.wake()
+        return view
 
     def _held(self, state: ServiceState, experiment: Experiment) -> ServiceState:
         held = []
@@ -128,6 +154,12 @@ class Control:
         trial = self._fleet.trial(name)
         if trial is not None:
             raise Refused(409, f"model {name!r} is in the experiment {trial!r}; disable that first")
+        rollout = self._fleet.rollouts.of_service(name)
+        if rollout is not None:
+            raise Refused(
+                409,
+                f"the Rollout {rollout!r} moves the traffic of {name!r}; ask it to promote or abort",
+            )
         return state
 
     def _revision(self, state: ServiceState, version: str) -> tuple[ServiceState, Revision]:

@@ -9,20 +9,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from trellis.contracts.amounts import seconds
 from trellis.contracts.experiment import Experiment
 from trellis.local import revisions
+from trellis.local.custom_resources import Rollout
 from trellis.local.events import Events
 from trellis.local.inference_service import InferenceService
 from trellis.local.revisions import ServiceState
+from trellis.local.rollout_book import RolloutBook
 from trellis.local.state import LocalState, StateFolder
 from trellis.local.supervisor import Supervisor
-from trellis.local.table_server import TableServer
 from trellis.rollout.compile import Trial, WeightedRevision, compile_table
+from trellis.rollout.http.tables import TableServer
 
 #: A gateway that takes no table for so long does not keep old revisions alive.
 _GATEWAY_SECONDS = 10.0
 #: For requests that the gateway had assigned but not sent when it took the new table.
 _LAST_REQUESTS_SECONDS = 0.5
+#: Exposures are kept for so long where no guardrail waits for outcomes.
+_LEAST_WINDOW_SECONDS = 3600.0
 #: A service that hangs at its start keeps the others waiting for the first table no longer.
 _FIRST_TABLE_SECONDS = 45.0
 
@@ -42,9 +47,11 @@ class Fleet:
         self._folder, self._saved = folder, state
         self._tables, self._events = tables, events
         self._default_model = default_model
+        self.models = models
         self.supervisor = Supervisor(models, folder.logs, events, self.wake)
         self.services: dict[str, ServiceState] = {}
         self.experiments: dict[str, Experiment] = dict(state.experiments)
+        self.rollouts = RolloutBook.recall(state.rollouts, state.commands)
         self.desired: list[str] = []
         self._admitted: set[str] = set()  #: services that may be in the table
         self._wake = asyncio.Event()
@@ -55,13 +62,17 @@ class Fleet:
         """Look again: something changed."""
         self._wake.set()
 
-    def apply(self, wanted: Sequence[InferenceService]) -> None:
+    def apply(self, wanted: Sequence[InferenceService], rollouts: Sequence[Rollout] = ()) -> None:
         """Take what the manifests say now; services they no longer name are drained."""
+        self.rollouts.take(rollouts)
         names = [service.name for service in wanted]
         # All before any is taken: what one of them makes fail changes none.
         states = {
-            service.name: revisions.apply_spec(
-                self._known(service.name), service.template, service.canary_percent
+            service.name: revisions.admit(
+                self._known(service.name),
+                service.template,
+                service.canary_percent,
+                governed=self.rollouts.of_service(service.name) is not None,
             )
             for service in wanted
         }
@@ -77,6 +88,15 @@ class Fleet:
         if self._default_model is None and names:
             self._default_model = names[0]
         self.wake()
+
+    async def save(self) -> None:
+        """Have what is known on disk when this returns."""
+        await self._save({})
+
+    @property
+    def gateways_behind(self) -> int:
+        """Followers of the routing table that do not hold it as it is now."""
+        return self._tables.behind
 
     async def put(
         self, state: ServiceState, experiments: Mapping[str, Experiment] | None = None
@@ -173,7 +193,9 @@ class Fleet:
             shares = {name: self._trial_shares(name) for name in admitted}
             models = {name: self._arms(name, shares[name]) for name in admitted}
             trials = {name: self._trial(name) for name in admitted if shares[name]}
-            table = compile_table(models, self._default_model, table, routes, trials)
+            table = compile_table(
+                models, self._default_model, table, routes, trials, self._recorded(admitted)
+            )
             routes = {**routes, **{route.salt: route for route in table.models.values()}}
         # On disk before the gateway acts on it: a crash in between moves nobody twice.
         await self._save({"table": table, "routes": routes})
@@ -186,6 +208,8 @@ class Fleet:
                 update={
                     "services": {**self._saved.services, **self.services},
                     "experiments": dict(self.experiments),
+                    "rollouts": dict(self.rollouts.statuses),
+                    "commands": dict(self.rollouts.commands),
                     **changed,
                 }
             )
@@ -208,6 +232,17 @@ class Fleet:
         if not all(arm.version in by_version for arm in arms):
             return {}
         return {by_version[arm.version]: arm.weight for arm in arms}
+
+    def _recorded(self, names: Sequence[str]) -> dict[str, float]:
+        """Attribution windows, in seconds, of services whose exposures a Rollout weighs."""
+        windows = {}
+        for name in names:
+            rollout = self.rollouts.of_service(name)
+            if rollout is not None:
+                rails = self.rollouts.specs[rollout].guardrails
+                given = [seconds(r.attribution_window) for r in rails if r.attribution_window]
+                windows[name] = max(given, default=_LEAST_WINDOW_SECONDS)
+        return windows
 
     def _trial(self, name: str) -> Trial:
         trial = self.trial(name) or ""

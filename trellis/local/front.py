@@ -12,7 +12,12 @@ from trellis.local.settings import UpSettings
 from trellis.local.state import LocalState, StateFolder
 
 #: Of another gateway: here they are given by the supervisor, or are not to be.
-_NOT_INHERITED = ("TRELLIS_ROUTING_TABLE_FILE", "TRELLIS_HTTP_PORT", "TRELLIS_GRPC_PORT")
+_NOT_INHERITED = (
+    "TRELLIS_ROUTING_TABLE_FILE",
+    "TRELLIS_HTTP_PORT",
+    "TRELLIS_GRPC_PORT",
+    "TRELLIS_METRICS_PORT",
+)
 
 
 class Front:
@@ -31,6 +36,7 @@ class Front:
         self._environment = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
         self.gateway = self._child(self._gateway_plan())
         self._workers: list[Child] = []
+        self.redis_url = ""  #: the durable one's, once started
 
     @property
     def children(self) -> tuple[Child, ...]:
@@ -48,6 +54,7 @@ class Front:
             if url is None:
                 self._redis.append(self._child(plan))
             urls.append(url.get_secret_value() if url else self._sockets.url(plan.name))
+        self.redis_url = urls[0]
         # The gateway's dashboard reads it, so it stays over restarts.
         (worker_port,) = free_ports(1)
         self._workers.append(self._child(self._worker_plan(worker_port)))
@@ -82,8 +89,9 @@ class Front:
         settings = self._settings
 
         def command(http_port: int, grpc_port: int) -> list[str]:
+            where = ["--host", settings.host, "--metrics_port", str(settings.metrics_port)]
             ports = ["--http_port", str(http_port), "--grpc_port", str(grpc_port)]
-            return [sys.executable, "-m", "trellis.gateway", "--host", settings.host, *ports]
+            return [sys.executable, "-m", "trellis.gateway", *where, *ports]
 
         return Plan(
             name="gateway",

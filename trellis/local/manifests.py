@@ -1,4 +1,4 @@
-"""Manifest files to InferenceServices, as ``kubectl apply -f`` takes them.
+"""Manifest files to InferenceServices, Rollouts and Experiments, as ``kubectl apply -f`` takes them.
 
 A folder gives its own .yaml, .yml and .json files in order of name, not those of folders
 below. Other kinds are named and skipped.
@@ -7,25 +7,29 @@ below. Other kinds are named and skipped.
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trellis.local import structure
+from trellis.local import custom_resources, structure
 from trellis.local.checker import kind_of
+from trellis.local.custom_resources import BY_KIND, Experiment, Rollout
 from trellis.local.findings import Finding, Severity
 from trellis.local.inference_service import InferenceService
 from trellis.local.yaml_lines import FieldPath, NotYaml, YamlDocument, documents, dotted
+from trellis.rollout.resources import ROLLOUTS
 
 _SUFFIXES = {".yaml", ".yml", ".json"}
 #: What ``kubectl apply -k`` reads; no resource itself.
 _KUSTOMIZATION = {"kustomization.yaml", "kustomization.yml", "Kustomization"}
 
 #: What `kubectl get -o yaml` and the API server call several resources in one.
-_LISTS = ("List", "InferenceServiceList")
+_LISTS = ("List", "InferenceServiceList", *(f"{kind}List" for kind in BY_KIND))
 
 
 @dataclass
 class Reading:
-    """All that was read: services in order, what was skipped, what is wrong."""
+    """All that was read: services in order, what governs them, what was skipped, what is wrong."""
 
     services: list[InferenceService] = field(default_factory=list)
+    rollouts: list[Rollout] = field(default_factory=list)
+    experiments: list[Experiment] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -95,6 +99,9 @@ def _read_document(document: YamlDocument, file: Path, reading: Reading) -> None
         if service is not None:
             reading.services.append(service)
         return
+    if custom_resources.ours(value):
+        _read_custom(document, file, reading)
+        return
     if isinstance(kind, str) and kind:
         metadata = value.get("metadata")
         name = metadata.get("name", "") if isinstance(metadata, dict) else ""
@@ -106,6 +113,21 @@ def _read_document(document: YamlDocument, file: Path, reading: Reading) -> None
     path: FieldPath = ("kind",)
     found = Finding(severity, file, document.line(path), dotted(path), problem)
     reading.findings.append(found)
+
+
+def _read_custom(document: YamlDocument, file: Path, reading: Reading) -> None:
+    kind = BY_KIND[document.value["kind"]]
+    resource, findings = custom_resources.read(document, file, kind)
+    reading.findings.extend(findings)
+    if resource is None:
+        return
+    if kind is ROLLOUTS:
+        reading.rollouts.append(resource)
+        return
+    reading.experiments.append(resource)
+    path: FieldPath = ("kind",)
+    problem = f"{kind.kind} {resource.name} is checked, not carried out here"
+    reading.findings.append(resource.finding(Severity.NOTE, path, problem))
 
 
 def _read_items(document: YamlDocument, file: Path, reading: Reading) -> None:

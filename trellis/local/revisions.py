@@ -6,6 +6,7 @@ to be the latest ready; and while the newest one starts, an older canary's share
 but not grow.
 """
 
+import hashlib
 from collections.abc import Iterable
 from typing import Literal, Self
 
@@ -30,7 +31,8 @@ class ServiceState(Document):
     ``revisions`` are in the order they came, the last one is the newest; ``traffic`` is what
     the routing table says now, in percent by revision; ``rolled_out`` last held all of it by
     promotion, ``previous`` is the one before that (one step back). ``chosen`` was given all of it
-    by a person, until the manifest says something new. ``pinned`` revisions come from no manifest:
+    by a person, until the manifest says something new. ``ruled``: ``canary_percent`` was set by a
+    Rollout, not by the manifest. ``pinned`` revisions come from no manifest:
     an activation or an experiment asked for their version; ``held`` ones take part in an experiment.
     """
 
@@ -42,6 +44,7 @@ class ServiceState(Document):
     rolled_out: str | None = None
     previous: str | None = None
     chosen: str | None = None
+    ruled: bool = False
     pinned: tuple[Revision, ...] = ()
     held: tuple[str, ...] = ()
 
@@ -83,6 +86,37 @@ class Goal(Document):
     traffic: dict[str, int]
     rolled_out: str | None
     previous: str | None
+
+
+def identity(template: Template) -> str:
+    """Equal for templates of the same artefact, command and environment: a label or an annotation
+    makes another revision, and no other version.
+    """
+    what = (template.storage_uri, template.command, template.args, sorted(template.env.items()))
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
+
+
+def admit(
+    state: ServiceState, template: Template, canary_percent: int | None, *, governed: bool
+) -> ServiceState:
+    """The state after the manifest was written, as the admission webhook has it in a cluster.
+
+    Where a Rollout governs the service and the manifest names no weight, another version begins at
+    0, and otherwise the Rollout's weight stays; it stays too where the Rollout itself went away.
+    """
+    if canary_percent is not None or not state.revisions:
+        state = apply_spec(state, template, canary_percent)
+        return state.model_copy(update={"ruled": False})
+    if governed and identity(template) != identity(state.newest.template):
+        return apply_spec(state, template, 0).model_copy(update={"ruled": True})
+    if state.ruled and (governed or template.digest == state.newest.template.digest):
+        return apply_spec(state, template, state.canary_percent)
+    return apply_spec(state, template, None).model_copy(update={"ruled": False})
+
+
+def weigh(state: ServiceState, percent: int | None) -> ServiceState:
+    """The state in which a Rollout has set the newest revision's share; None: all of it."""
+    return state.model_copy(update={"canary_percent": percent, "chosen": None, "ruled": True})
 
 
 def apply_spec(state: ServiceState, template: Template, canary_percent: int | None) -> ServiceState:

@@ -18,9 +18,9 @@ _SECONDS = 1.0
 class Sampler:
     """The recent traffic of each revision, and how long each has been silent."""
 
-    def __init__(self, fleet: Fleet, gateway_url: str) -> None:
+    def __init__(self, fleet: Fleet, metrics_url: str) -> None:
         self._fleet = fleet
-        self._gateway_url = gateway_url
+        self._metrics_url = metrics_url
         self._windows: dict[str, Window] = {}
         self._heard: dict[str, float] = {}  #: monotonic time of the last sign of life
 
@@ -82,7 +82,7 @@ class Sampler:
     async def _read_traffic(self, session: aiohttp.ClientSession) -> None:
         # A page that does not come in time is no news: the next one has its counts.
         with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-            async with session.get(f"{self._gateway_url}/metrics") as answer:
+            async with session.get(self._metrics_url) as answer:
                 pages = parse(await answer.text())
             now = time.monotonic()
             for revision, window in self._windows.items():

@@ -1,27 +1,28 @@
 """One local run: its parts wired together, started, and drained in order."""
 
 import asyncio
-from collections.abc import Sequence
+import secrets
 from pathlib import Path
 from typing import Any
 
 from trellis.local.child import ChildState
 from trellis.local.control import Control
-from trellis.local.control_server import ControlServer
 from trellis.local.events import Events
 from trellis.local.findings import Severity
 from trellis.local.fleet import Fleet
 from trellis.local.front import Front
-from trellis.local.inference_service import InferenceService
+from trellis.local.manifests import Reading
 from trellis.local.ports import in_url, reachable
+from trellis.local.rollouts import Rollouts
 from trellis.local.sampler import Sampler
 from trellis.local.settings import UpSettings
 from trellis.local.state import LocalState, StateFolder
-from trellis.local.table_server import TableServer
 from trellis.local.terminal import Output
 from trellis.local.validate import read_and_check
 from trellis.local.view import Screen
 from trellis.local.watch import GONE_SECONDS, at_rest, edits
+from trellis.rollout.http.server import ControlServer
+from trellis.rollout.http.tables import TableServer
 from trellis.telemetry.logs import get_logger
 
 #: Between two tries to watch the manifests, at first and at most.
@@ -41,26 +42,38 @@ class Session:
         output: Output,
     ) -> None:
         self._paths, self._models, self._settings = paths, models, settings
-        self._output = output
+        self._output, self._folder = output, folder
         self._events = Events(output.on_event)
         tables = TableServer()
         self._fleet = Fleet(folder, saved, tables, self._events, models, settings.default_model)
-        self._control = ControlServer(tables, Control(self._fleet, models), self._events)
+        self._token = secrets.token_urlsafe(32)
+        # The table is no secret on this machine; what changes something asks for the token.
+        self._control = ControlServer(
+            tables, Control(self._fleet, models), self._token, self._events.add, open_table=True
+        )
         self._host = reachable(settings.host)
         self._address = f"http://{in_url(self._host)}:{settings.http_port}"
-        self._sampler = Sampler(self._fleet, self._address)
+        metrics = f"http://{in_url(self._host)}:{settings.metrics_port}/metrics"
+        self._sampler = Sampler(self._fleet, metrics)
         self._front = Front(settings, folder, saved, self._events)
+        self._rollouts = Rollouts(self._fleet, self._events)
         self._stop = asyncio.Event()
 
-    async def run(self, services: Sequence[InferenceService]) -> None:
+    async def run(self, reading: Reading) -> None:
         """Start, stay until ``ask_to_stop``, drain. A fault of ours drains too, then is raised."""
-        await self._control.start()
-        self._front.start(self._control.url, self._control.token)
-        self._fleet.apply(services)
+        await self._control.start("127.0.0.1", 0)
+        self._folder.tell_controller(self._control.url, self._token)
+        self._front.start(self._control.url, self._token)
+        self._fleet.apply(reading.services, reading.rollouts)
         view = asyncio.create_task(self._output.run(self._screen))
         work = [
             asyncio.create_task(part)
-            for part in (self._fleet.run(), self._follow_edits(), self._sampler.run())
+            for part in (
+                self._fleet.run(),
+                self._follow_edits(),
+                self._sampler.run(),
+                self._rollouts.run(self._front.redis_url),
+            )
         ]
         stopping = asyncio.create_task(self._stop.wait())
         done, _ = await asyncio.wait({*work, view, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -109,19 +122,19 @@ class Session:
             self._events.add(f"the edit: {kind}: {error}; the last good state stays", "error")
 
     async def _read_and_apply(self) -> None:
-        services = self._read_edit()
-        if services is None:
+        reading = self._read_edit()
+        if reading is None:
             return
-        gone = set(self._fleet.desired) - {service.name for service in services}
+        gone = set(self._fleet.desired) - {service.name for service in reading.services}
         if gone:
             await asyncio.sleep(GONE_SECONDS)
             await at_rest(self._paths)
-            services = self._read_edit()
-        if services is not None:
-            self._fleet.apply(services)
+            reading = self._read_edit()
+        if reading is not None:
+            self._fleet.apply(reading.services, reading.rollouts)
 
-    def _read_edit(self) -> list[InferenceService] | None:
-        """The services of the edited manifests; None, told as an event, where they are unfit."""
+    def _read_edit(self) -> Reading | None:
+        """The edited manifests; None, told as an event, where they are unfit."""
         try:
             reading = read_and_check(self._paths, self._models)
         except OSError as error:
@@ -135,7 +148,7 @@ class Session:
         if not reading.services:
             self._events.add("no InferenceService is left; the last good state stays", "error")
             return None
-        return reading.services
+        return reading
 
     def _screen(self) -> Screen:
         gateway = self._front.gateway

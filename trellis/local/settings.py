@@ -28,6 +28,7 @@ class UpSettings(BaseSettings):
     )
     http_port: int = Field(8080, ge=1, le=65535, description="the web page and REST")
     grpc_port: int = Field(8081, ge=1, le=65535, description="gRPC")
+    metrics_port: int = Field(8083, ge=1, le=65535, description="the gateway's metrics")
     state: Path = Field(Path(".trellis"), description="folder of revisions, traffic and logs")
     default_model: str | None = Field(
         None, description="model of /predict (default: the first InferenceService)"

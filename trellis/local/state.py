@@ -1,6 +1,7 @@
 """What survives a restart of `trellis up`: revisions, traffic, and who owns which units."""
 
 import fcntl
+import json
 import os
 import secrets
 import tempfile
@@ -9,12 +10,15 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from trellis.contracts.experiment import Experiment
+from trellis.contracts.rollout_status import Command, RolloutStatus
 from trellis.contracts.routing_table import ModelRoute, RoutingTable
 from trellis.contracts.tensors import Document
 from trellis.local.revisions import ServiceState
 
 _FILE = "state.json"
 _LOCK = "lock"
+#: Where the controller of the run is that holds the folder; one of an earlier run does not answer.
+CONTROLLER = "controller.json"
 
 
 class StateError(Exception):
@@ -22,13 +26,16 @@ class StateError(Exception):
 
 
 class LocalState(Document):
-    """Services by name; experiments by name; the last routing table; the last route of each salt,
+    """Services by name; experiments by name; the status of Rollouts and what people asked of them, by
+    name; the last routing table; the last route of each salt,
     whose intervals keep users where they are; and the secret of the gateway's cookie, which keeps a
     visitor the same user.
     """
 
     services: dict[str, ServiceState] = {}
     experiments: dict[str, Experiment] = {}
+    rollouts: dict[str, RolloutStatus] = {}
+    commands: dict[str, tuple[Command, ...]] = {}
     table: RoutingTable | None = None
     routes: dict[str, ModelRoute] = {}
     cookie_secret: str = Field(default_factory=lambda: secrets.token_urlsafe(32))
@@ -64,14 +71,29 @@ class StateFolder:
     def save(self, state: LocalState) -> None:
         """Write the state so that a crash at any moment leaves the old one or the new one."""
         content = state.model_dump_json(by_alias=True, indent=1).encode()
+        self._replace(_FILE, content)
+
+    def tell_controller(self, url: str, token: str) -> None:
+        """Write where this run's controller is, for this user's commands alone."""
+        content = json.dumps({"url": url, "token": token}).encode()
+        self._replace(CONTROLLER, content)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _replace(self, file: str, content: bytes) -> None:
         self.path.mkdir(parents=True, exist_ok=True)  # somebody may have tidied up
-        descriptor, name = tempfile.mkstemp(dir=self.path, prefix=_FILE)
+        # A file made so can be read by its user only.
+        descriptor, name = tempfile.mkstemp(dir=self.path, prefix=file)
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self.path / _FILE)
+            with os.fdopen(descriptor, "wb") as written:
+                written.write(content)
+                written.flush()
+                os.fsync(written.fileno())
+            Path(name).replace(self.path / file)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
@@ -81,12 +103,6 @@ class StateFolder:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-    def close(self) -> None:
-        """Let go of the folder."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
 
     def _read(self) -> LocalState:
         file = self.path / _FILE

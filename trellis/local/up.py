@@ -97,7 +97,7 @@ def _read(paths: list[Path], models: Path, settings: UpSettings) -> Reading:
         raise CannotStart(
             f"default_model is {settings.default_model!r}; the manifests name {', '.join(names)}"
         )
-    for flag in ("http_port", "grpc_port"):
+    for flag in ("http_port", "grpc_port", "metrics_port"):
         port = getattr(settings, flag)
         if reason := why_not_free(settings.host, port):
             raise CannotStart(f"{settings.host}:{port}: {reason}; choose another: --{flag}")
@@ -106,7 +106,7 @@ def _read(paths: list[Path], models: Path, settings: UpSettings) -> Reading:
 
 async def _run(session: Session, reading: Reading) -> int:
     loop = asyncio.get_running_loop()
-    running = asyncio.create_task(session.run(reading.services))
+    running = asyncio.create_task(session.run(reading))
     asked = 0
     last_resort: list[asyncio.TimerHandle] = []
 

@@ -45,6 +45,12 @@ def free_ports() -> tuple[int, int]:
         return first.getsockname()[1], second.getsockname()[1]
 
 
+def other_ports() -> list[str]:
+    """Flags for the ports of a run that a test does not come to."""
+    grpc_port, metrics_port = free_ports()
+    return ["--grpc_port", str(grpc_port), "--metrics_port", str(metrics_port)]
+
+
 def children_of(pid: int) -> list[int]:
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(child) for child in listed.split()]
@@ -105,7 +111,7 @@ class Up:
     def said(self) -> str:
         return self.output.read_text()
 
-    def wait_for(self, words: str, seconds: float = 60, times: int = 1) -> None:
+    def wait_for(self, words: str, seconds: float = 180, times: int = 1) -> None:
         deadline = time.monotonic() + seconds
         while self.said().count(words) < times:
             assert self.process.poll() is None, self.said()
@@ -177,15 +183,14 @@ def start(tmp_path: Path) -> Iterator[Start]:
         host: str = "127.0.0.1",
         environment: dict[str, str] | None = None,
     ) -> Up:
-        free_port, grpc_port = free_ports()
-        http_port = http_port or free_port
+        http_port = http_port or free_ports()[0]
         output = tmp_path / f"output-{len(started)}"
         if text is not None:
             (tmp_path / "manifests" / "diabetes.yaml").write_text(text)
         command = [
             sys.executable, "-m", "trellis.cli", "up", str(tmp_path / "manifests"),
             "--models", str(models or ROOT / "models"), "--state", str(tmp_path / "state"),
-            "--host", host, "--http_port", str(http_port), "--grpc_port", str(grpc_port),
+            "--host", host, "--http_port", str(http_port), *other_ports(),
         ]  # fmt: skip
         with ExitStack() as stack:
             file = stack.enter_context(output.open("w"))

@@ -12,6 +12,7 @@ from tests.integration.local.conftest import (
     free_ports,
     is_running,
     manifest,
+    other_ports,
 )
 
 #: Runs its arguments on a terminal of their own and passes on what is typed.
@@ -20,11 +21,10 @@ ON_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn
 
 def on_terminal(tmp_path: Path, http_port: int, output: Path) -> "subprocess.Popen[bytes]":
     """A run on a terminal of its own, which is closed when the returned process ends."""
-    grpc_port = free_ports()[1]
     command = [
         sys.executable, "-c", ON_TERMINAL, sys.executable, "-m", "trellis.cli", "up",
         str(tmp_path / "m.yaml"), "--state", str(tmp_path / "state"),
-        "--http_port", str(http_port), "--grpc_port", str(grpc_port),
+        "--http_port", str(http_port), *other_ports(),
     ]  # fmt: skip
     with output.open("wb") as file:
         return subprocess.Popen(

@@ -24,6 +24,7 @@ from tests.integration.local.conftest import (
     free_ports,
     is_running,
     manifest,
+    other_ports,
     version_that_said,
 )
 from tests.integration.local.load import Load
@@ -125,7 +126,7 @@ def test_stopping_answers_what_it_accepted_and_leaves_no_process(
 ) -> None:
     up = start(manifest("v1"))
     with socket.create_connection(("127.0.0.1", up.http_port)) as slow:
-        head = f"POST /v2/models/diabetes/infer HTTP/1.1\r\nhost: x\r\ncontent-length: {len(BODY)}"
+        head = f"POST /v2/models/diabetes/infer HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(BODY)}"
         slow.sendall(f"{head}\r\n\r\n".encode() + BODY[:20])
         time.sleep(0.5)
         up.process.send_signal(number)
@@ -225,11 +226,11 @@ def test_a_reader_that_leaves_does_not_keep_the_run_from_its_end(
 ) -> None:
     """``trellis up | head -1``."""
     (tmp_path / "m.yaml").write_text(manifest("v1"))
-    http_port, grpc_port = free_ports()
+    http_port = free_ports()[0]
     command = [
         sys.executable, "-m", "trellis.cli", "up", str(tmp_path / "m.yaml"),
         "--state", str(tmp_path / "state"),
-        "--http_port", str(http_port), "--grpc_port", str(grpc_port),
+        "--http_port", str(http_port), *other_ports(),
     ]  # fmt: skip
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
@@ -321,7 +322,7 @@ def test_a_second_ctrl_c_does_not_wait(start: Start) -> None:
     up = start(manifest("v1"))
     with socket.create_connection(("127.0.0.1", up.http_port)) as slow:
         slow.sendall(
-            b"POST /v2/models/diabetes/infer HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n"
+            b"POST /v2/models/diabetes/infer HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n"
         )
         time.sleep(0.5)
         up.process.send_signal(signal.SIGINT)

@@ -62,6 +62,14 @@ class Touchy(Predictor):
             return {"squares": np.where(numbers == 14, np.float32("nan"), numbers**2)}
 
 
+class Slow(Predictor):
+    """Squares, 150 ms later than could be."""
+
+    def predict(self, inputs: Tensors) -> Tensors:
+        time.sleep(0.15)
+        return {"squares": inputs["numbers"] ** 2}
+
+
 class Redness(ImageClassifier):
     """How red a picture is, as the probability of ``red``: its right answer is known."""
 

@@ -34,6 +34,35 @@ spec:
           - {name: STORAGE_URI, value: "pvc://models/squares/v1"}
 """
 
+ROLLOUT_FORM = """\
+apiVersion: trellis.dev/v1alpha1
+kind: Rollout
+metadata:
+  name: moves
+spec:
+  inferenceService: tomato
+  deadline: 1h
+  steps:
+    - weight: 5
+    - weight: 20
+  guardrails:
+    - metric: errors
+      margin: {ratio: 1.5}
+"""
+
+EXPERIMENT_FORM = """\
+apiVersion: trellis.dev/v1alpha1
+kind: Experiment
+metadata:
+  name: compares
+spec:
+  model: tomato
+  arms:
+    - {version: v1}
+    - {version: v2, inferenceService: other}
+  goal: {kind: label}
+"""
+
 Write = Callable[[str], Path]
 
 

@@ -9,14 +9,15 @@ from tests.unit.local.conftest import MODEL_FORM, Write
 from trellis.contracts.experiment import Experiment
 from trellis.contracts.routing_table import RoutingTable
 from trellis.local.child import Child, ChildState, Plan
-from trellis.local.control import Control, Refused
+from trellis.local.control import Control
 from trellis.local.events import Events
 from trellis.local.fleet import Fleet
 from trellis.local.manifests import read_paths
 from trellis.local.revisions import Revision
 from trellis.local.state import LocalState, StateFolder
 from trellis.local.supervisor import Facts
-from trellis.local.table_server import TableServer
+from trellis.rollout.http.asked import Refused
+from trellis.rollout.http.tables import TableServer
 
 
 def ready_child(name: str, folder: Path) -> Child:
@@ -226,4 +227,4 @@ async def test_what_an_experiment_refuses(run: Run) -> None:
         await run.control.activate("tomato", "v2")
     assert refused.value.status == 409
     with pytest.raises(Refused, match="unknown experiment 'x'; known are: leaves"):
-        run.control.experiment("x")
+        await run.control.experiment("x")

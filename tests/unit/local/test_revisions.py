@@ -281,3 +281,78 @@ def test_any_history_keeps_its_promises(writes: list[tuple[str, int | None, bool
         assert len(running) <= 4
         again = revisions.settle(service.state, running - service.never_ready)
         assert again == service.state
+
+
+class Governed(Service):
+    """Whose weight a Rollout sets."""
+
+    def admit(self, version: str, *, label: str = "", governed: bool = True) -> dict[str, int]:
+        written = template(version)
+        written = written.model_copy(update={"digest": written.digest + label})
+        self.state = revisions.admit(self.state, written, None, governed=governed)
+        return self.settle()
+
+    def weigh(self, percent: int | None) -> dict[str, int]:
+        self.state = revisions.weigh(self.state, percent)
+        return self.settle()
+
+
+def test_a_governed_service_gives_another_version_nothing_until_the_rollout_says_so() -> None:
+    service = Governed()
+    assert service.admit("v1") == {"1": 100}
+    assert service.admit("v2") == {"1": 100, "2": 0}
+    assert service.weigh(5) == {"1": 95, "2": 5}
+    assert service.admit("v2") == {"1": 95, "2": 5}
+    assert service.weigh(None) == {"2": 100}
+    assert service.admit("v3") == {"2": 100, "3": 0}
+
+
+def test_a_label_alone_keeps_the_weight_and_is_let_through_after_promotion() -> None:
+    service = Governed()
+    service.admit("v1")
+    service.admit("v2")
+    service.weigh(5)
+    assert service.admit("v2", label="+") == {"1": 95, "3": 5}
+    service.weigh(None)
+    assert service.admit("v2", label="++") == {"4": 100}
+
+
+def test_what_was_rolled_back_gets_nothing_from_the_version_after_it() -> None:
+    service = Governed()
+    service.admit("v1")
+    service.admit("v2")
+    service.weigh(20)
+    service.weigh(0)
+    service.never_ready = {"tomato-00003"}
+    assert service.admit("v3").get("2", 0) == 0
+    assert service.weigh(5).get("2", 0) == 0
+
+
+def test_traffic_stays_where_it_is_when_the_rollout_goes() -> None:
+    service = Governed()
+    service.admit("v1")
+    service.admit("v2")
+    service.weigh(20)
+    assert service.admit("v2", governed=False) == {"1": 80, "2": 20}
+    assert service.admit("v3", governed=False) == {"3": 100}
+
+
+def test_a_weight_in_the_manifest_is_the_manifests() -> None:
+    service = Governed()
+    service.admit("v1")
+    service.admit("v2")
+    service.weigh(20)
+    service.state = revisions.admit(service.state, template("v2"), 30, governed=True)
+    assert not service.state.ruled
+    assert service.settle() == {"1": 70, "2": 30}
+
+
+def test_identity_is_the_artefact_and_how_it_is_run() -> None:
+    one = template("v1")
+    assert revisions.identity(one) == revisions.identity(one.model_copy(update={"digest": "x"}))
+    for change in ({"storage_uri": "pvc://models/tomato/v2"}, {"args": ("--engine=keras",)}):
+        assert revisions.identity(one) != revisions.identity(one.model_copy(update=change))
+    some, others = ({"A": "1", "B": "2"}, {"B": "2", "A": "1"})
+    assert revisions.identity(one.model_copy(update={"env": some})) == revisions.identity(
+        one.model_copy(update={"env": others})
+    )
