@@ -75,6 +75,14 @@ RUN --mount=from=pip,source=/pip,target=/pip \
     sh /mnt/install.sh /mnt/gateway.lock
 ENTRYPOINT ["python", "-m", "trellis.gateway"]
 
+FROM base AS controller-packages
+RUN --mount=from=pip,source=/pip,target=/pip \
+    --mount=source=requirements/controller.lock,target=/mnt/controller.lock \
+    --mount=source=scripts/images/install.sh,target=/mnt/install.sh \
+    --mount=type=cache,target=/var/cache/pip --mount=type=secret,id=ca \
+    sh /mnt/install.sh /mnt/controller.lock
+ENTRYPOINT ["python", "-m", "trellis.rollout"]
+
 FROM serving AS predictor
 LABEL org.opencontainers.image.title="trellis predictor" \
       org.opencontainers.image.description="Serves a model version with ONNX Runtime"
@@ -102,7 +110,16 @@ USER 65532:65532
 FROM gateway-packages AS gateway
 LABEL org.opencontainers.image.title="trellis gateway" \
       org.opencontainers.image.description="The front door: takes a request to the revision that the routing table names; its workers too"
-# `python -m trellis.gateway.worker` answers here for its health and metrics.
-EXPOSE 8082
+# A worker's health and metrics, and a gateway's metrics.
+EXPOSE 8082 8083
+COPY --from=code /app /app
+USER 65532:65532
+
+FROM controller-packages AS controller
+LABEL org.opencontainers.image.title="trellis controller" \
+      org.opencontainers.image.description="Weighs the evidence for a new version and moves its traffic"
+# Its HTTP with health and metrics, and the admission webhook.
+ENV TRELLIS_HTTP_PORT=8090
+EXPOSE 8090 9443
 COPY --from=code /app /app
 USER 65532:65532

@@ -26,7 +26,7 @@ def problem() -> str | None:
     else:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
     try:
-        connection.request("GET", "/v2/health/ready")
+        connection.request("GET", "/health")
         answer = connection.getresponse()
     except (OSError, http.client.HTTPException) as error:
         return f"port {port} does not answer: {error}"

@@ -24,7 +24,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Target:
-    """A target of the Dockerfile; ``sample`` is what a predictor is asked, a gateway has none.
+    """A target of the Dockerfile; ``sample`` is what a predictor is asked; the others have none.
 
     ``by_default`` says whether it is built where nothing is named.
     """
@@ -46,6 +46,7 @@ TARGETS = (
     Target("predictor-keras", Sample("tomato", "v1", "Early_blight", engine="keras")),
     Target("predictor-sklearn", Sample("sentiment", "v1", "positive", engine="sklearn")),
     Target("gateway", None),
+    Target("controller", None),
     # Gigabytes of CUDA; without a GPU it computes on the CPU, so it is checked like the others.
     Target("predictor-gpu", LEAF, by_default=False),
 )

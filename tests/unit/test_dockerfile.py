@@ -72,6 +72,7 @@ def test_each_image_is_a_target() -> None:
         "predictor-keras",
         "predictor-sklearn",
         "gateway",
+        "controller",
     ]
     assert set(NAMES) <= set(STAGES)
 
@@ -90,7 +91,7 @@ def test_the_user_is_a_number_and_not_root(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_entry_point_and_the_health_check_need_no_shell(name: str) -> None:
-    process = "gateway" if name == "gateway" else "serving"
+    process = {"gateway": "gateway", "controller": "rollout"}.get(name, "serving")
     assert json.loads(last(name, "ENTRYPOINT")) == ["python", "-m", f"trellis.{process}"]
     check = last(name, "HEALTHCHECK")
     assert json.loads(check.partition("CMD ")[2]) == ["python", "-I", "/healthcheck.py"]
@@ -122,7 +123,7 @@ def test_the_code_is_the_last_layer(name: str) -> None:
 
 def test_packages_come_from_locks_with_hashes() -> None:
     runs = [run for stage in STAGES.values() for run in stage.of("RUN") if "install.sh" in run]
-    assert len(runs) == 5
+    assert len(runs) == 6
     for run in runs:
         (lock,) = re.findall(r"source=(requirements/[\w-]+\.lock)", run)
         assert (ROOT / lock).is_file()
