@@ -2,11 +2,16 @@ import asyncio
 from collections import Counter
 
 import aiohttp
+from prometheus_client import CollectorRegistry
 
 from trellis.gateway.controller_client import ControllerClient
 from trellis.gateway.dashboard.trials.looks import Samplers, TrialLooker
+from trellis.gateway.ejection import Rules
 from trellis.gateway.errors import ControllerDown
+from trellis.gateway.healths import Healths
+from trellis.gateway.metering import Meters
 from trellis.gateway.routing_table import TableHolder
+from trellis.telemetry.metrics import GatewayMetrics
 
 
 class Looks:
@@ -36,7 +41,9 @@ async def test_names_that_nobody_asks_for_any_more_are_let_go() -> None:
     assert looks.taken == {"one": 1, "two": 2, "three": 1}
 
 
-async def test_a_look_without_a_controller_says_so_and_does_not_fail(holder: TableHolder) -> None:
+async def test_a_look_without_a_controller_says_so_and_does_not_fail() -> None:
+    metrics = GatewayMetrics(CollectorRegistry())
+    holder = TableHolder(metrics, Meters(metrics), Healths(metrics, Rules(5, 5.0)))
     async with aiohttp.ClientSession() as session:
         looker = TrialLooker(ControllerClient(None, None, session), holder, None)
         listed = await looker.all()
