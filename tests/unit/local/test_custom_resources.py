@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.unit.local.conftest import ROLLOUT_FORM, Write
+from tests.unit.local.conftest import EXPERIMENT_FORM, ROLLOUT_FORM, Write
 from tests.unit.rollout.crds.specs import (
     BAD_EXPERIMENTS,
     BAD_ROLLOUTS,
@@ -183,7 +183,8 @@ def test_a_list_of_them_is_read(write: Write) -> None:
     assert found.spec.deadline == "1h"
 
 
-def test_it_is_said_that_nothing_carries_it_out_here(write: Write) -> None:
-    (found,) = read_paths([write(ROLLOUT_FORM)]).findings
+def test_it_is_said_that_nothing_carries_an_experiment_out_here(write: Write) -> None:
+    (found,) = read_paths([write(EXPERIMENT_FORM)]).findings
     assert found.severity is Severity.NOTE
     assert "not carried out here" in found.problem
+    assert not read_paths([write(ROLLOUT_FORM)]).findings
