@@ -81,8 +81,8 @@ class Guardrail(WireDocument):
         ):
             raise ValueError("attributionWindow must be over 0 s and at most a year")
         for field in (self.limit, self.negligible):
-            if field is not None and not 0 < share(field) < 1:
-                raise ValueError(f"{field} must lie between 0% and 100%")
+            if field is not None and not 0 < share(field) < 0.99:
+                raise ValueError(f"{field} must lie between 0% and 99%")
         self._check_absolute()
         return self
 

@@ -20,7 +20,7 @@ from trellis.gateway.http_protocol import protocol_class
 from trellis.gateway.listening import CannotListen, RestServer, listen_grpc, listening_socket
 from trellis.gateway.parts import Parts, open_parts
 from trellis.gateway.settings import Settings
-from trellis.gateway.side_port import side_server
+from trellis.gateway.side_port import side_app, side_server
 from trellis.telemetry.logs import configure, get_logger
 
 #: Seconds that an unused connection is kept: longer than a proxy before the gateway keeps its own
@@ -40,7 +40,12 @@ async def serve(settings: Settings) -> None:
     async with open_parts(settings) as parts:
         rest = _rest_server(parts)
         grpc_server, channels = _grpc_server(parts)
-        metrics = side_server(settings.host, settings.metrics_port, "metrics_port")
+        metrics = side_server(
+            _behind_names(settings, side_app()),
+            settings.host,
+            settings.metrics_port,
+            "metrics_port",
+        )
         await grpc_server.start()
         telling = asyncio.create_task(metrics.run_until_stopped())
         serving = asyncio.create_task(rest.run_until_stopped())
@@ -51,25 +56,29 @@ async def serve(settings: Settings) -> None:
             metrics_port=settings.metrics_port,
         )
         stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({serving, telling, stopped}, return_when=asyncio.FIRST_COMPLETED)
         parts.holder.draining = True
         if not serving.done():
             get_logger().info("gateway drains", inflight=parts.gate.inflight)
             await asyncio.sleep(settings.drain_delay)
         parts.polls.end()
         rest.should_exit = True
-        await asyncio.gather(serving, grpc_server.stop(settings.grace_period))
+        ends = [serving, grpc_server.stop(settings.grace_period)]
+        ended = await asyncio.gather(*ends, return_exceptions=True)
         metrics.should_exit = True  # the last: what is counted while draining can still be read
-        await telling
+        ended += await asyncio.gather(telling, return_exceptions=True)
         stopped.cancel()
         await channels.close()
+        for fault in ended:
+            if isinstance(fault, BaseException):
+                raise fault
 
 
 def _rest_server(parts: Parts) -> RestServer:
     settings = parts.settings
     return RestServer(
         uvicorn.Config(
-            _front_door(parts),
+            _behind_names(settings, gateway_app(parts)),
             loop="none",
             http=protocol_class(settings.header_timeout),
             ws="none",
@@ -86,9 +95,8 @@ def _rest_server(parts: Parts) -> RestServer:
     )
 
 
-def _front_door(parts: Parts) -> ASGIApp:
+def _behind_names(settings: Settings, app: ASGIApp) -> ASGIApp:
     """The application; where everybody may ask, behind the names that the gateway goes by."""
-    settings, app = parts.settings, gateway_app(parts)
     if settings.auth == "open" or settings.allowed_hosts:
         return AllowedHosts(app, settings.allowed_hosts)
     return app

@@ -11,18 +11,25 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from trellis.gateway.http_protocol import GatewayProtocol
 from trellis.gateway.listening import RestServer, listening_socket
 from trellis.telemetry.exposition import metrics_page
 
 
-def side_server(host: str, port: int, setting: str, *routes: Route) -> RestServer:
-    """Serves ``/metrics`` and ``routes``; ``setting`` named the port. Raises ``CannotListen``."""
+def side_app(*routes: Route) -> Starlette:
+    """``/metrics`` and ``routes``."""
+    return Starlette(routes=[Route("/metrics", _metrics), *routes])
+
+
+def side_server(app: ASGIApp, host: str, port: int, setting: str) -> RestServer:
+    """Serves ``app``; ``setting`` named the port. Raises ``CannotListen``."""
     return RestServer(
         uvicorn.Config(
-            Starlette(routes=[Route("/metrics", _metrics), *routes]),
+            app,
             loop="none",
+            interface="asgi3",
             http=GatewayProtocol,
             ws="none",
             lifespan="off",

@@ -51,7 +51,7 @@ class Fleet:
         self.supervisor = Supervisor(models, folder.logs, events, self.wake)
         self.services: dict[str, ServiceState] = {}
         self.experiments: dict[str, Experiment] = dict(state.experiments)
-        self.rollouts = RolloutBook.recall(state.rollouts, state.commands)
+        self.rollouts = RolloutBook.recall(state.rollouts, state.commands, state.generations)
         self.desired: list[str] = []
         self._admitted: set[str] = set()  #: services that may be in the table
         self._wake = asyncio.Event()
@@ -72,9 +72,11 @@ class Fleet:
                 self._known(service.name),
                 service.template,
                 service.canary_percent,
-                governed=self.rollouts.of_service(service.name) is not None,
+                governed=name is not None,
+                trial=name is not None and self.rollouts.specs[name].same_version == "trial",
             )
             for service in wanted
+            for name in (self.rollouts.of_service(service.name),)
         }
         for gone in set(self.desired) - set(names):
             self._admitted.discard(gone)
@@ -210,6 +212,7 @@ class Fleet:
                     "experiments": dict(self.experiments),
                     "rollouts": dict(self.rollouts.statuses),
                     "commands": dict(self.rollouts.commands),
+                    "generations": dict(self.rollouts.generations),
                     **changed,
                 }
             )

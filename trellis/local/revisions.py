@@ -97,19 +97,27 @@ def identity(template: Template) -> str:
 
 
 def admit(
-    state: ServiceState, template: Template, canary_percent: int | None, *, governed: bool
+    state: ServiceState,
+    template: Template,
+    canary_percent: int | None,
+    *,
+    governed: bool,
+    trial: bool = False,
 ) -> ServiceState:
     """The state after the manifest was written, as the admission webhook has it in a cluster.
 
     Where a Rollout governs the service and the manifest names no weight, another version begins at
     0, and otherwise the Rollout's weight stays; it stays too where the Rollout itself went away.
+    ``trial``: another revision of the same version begins at 0 as well.
     """
     if canary_percent is not None or not state.revisions:
         state = apply_spec(state, template, canary_percent)
         return state.model_copy(update={"ruled": False})
-    if governed and identity(template) != identity(state.newest.template):
+    newest = state.newest.template
+    changed = template.digest != newest.digest
+    if governed and (identity(template) != identity(newest) or (trial and changed)):
         return apply_spec(state, template, 0).model_copy(update={"ruled": True})
-    if state.ruled and (governed or template.digest == state.newest.template.digest):
+    if state.ruled and (governed or not changed):
         return apply_spec(state, template, state.canary_percent)
     return apply_spec(state, template, None).model_copy(update={"ruled": False})
 

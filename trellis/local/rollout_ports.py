@@ -32,19 +32,20 @@ class World:
         self._fleet = fleet
 
     def rollout(self, key: Key) -> Rollout | None:
-        """As an object of the API would be; its token changes with its status."""
+        """As an object of the API would be; its token changes with its spec and its status."""
         view = self._fleet.rollouts.view(key[1])
         if view is None:
             return None
         commands = self._fleet.rollouts.commands.get(key[1], ())
+        generation = self._fleet.rollouts.generations[view.name].number
         status = view.status.model_dump(mode="json", by_alias=True, exclude_none=True)
         raw = {
             "metadata": {
                 "namespace": NAMESPACE,
                 "name": view.name,
                 "uid": view.name,
-                "resourceVersion": str(hash(view.status.model_dump_json())),
-                "generation": 1,
+                "resourceVersion": str(hash((generation, view.status.model_dump_json()))),
+                "generation": generation,
                 "annotations": {
                     "trellis.dev/command": f"[{','.join(c.model_dump_json() for c in commands)}]"
                 },

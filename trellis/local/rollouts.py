@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from trellis.local.events import Events
 from trellis.local.fleet import Fleet
 from trellis.local.rollout_ports import NAMESPACE, Gateways, Processes, Voice, Weights, World
+from trellis.local.settings import UpSettings
 from trellis.rollout.cluster.facts import Key
 from trellis.rollout.errors import Conflict
 from trellis.rollout.events.reader import EventReader
@@ -17,7 +18,6 @@ from trellis.rollout.events.store import EventsDown, FoldStore
 from trellis.rollout.events.trial import TrialEvents
 from trellis.rollout.notifications.notifier import Notifier, open_notifier
 from trellis.rollout.reconcile import Reconciler
-from trellis.rollout.settings import Settings
 from trellis.telemetry.logs import get_logger
 from trellis.telemetry.metrics import ControllerMetrics
 
@@ -32,20 +32,21 @@ _CONFLICTS = 5
 class Rollouts:
     """Passes over the Rollouts of a run, one after another, and the reader of their events."""
 
-    def __init__(self, fleet: Fleet, events: Events) -> None:
-        self._fleet, self._events = fleet, events
+    def __init__(self, fleet: Fleet, events: Events, settings: UpSettings) -> None:
+        self._fleet, self._events, self._settings = fleet, events, settings
 
     async def run(self, redis_url: str) -> None:
         """Until cancelled."""
         metrics = ControllerMetrics(CollectorRegistry())
+        urls, secret = self._settings.notification_urls, self._settings.notification_secret
         async with (
             Redis.from_url(redis_url) as redis,
-            open_notifier(Settings(), metrics) as notifier,
+            open_notifier(urls, secret, metrics) as notifier,
         ):
             store = FoldStore(redis, PREFIX)
             async with asyncio.TaskGroup() as group:
                 group.create_task(_read(EventReader(redis, store, socket.gethostname())))
-                group.create_task(self._passes(TrialEvents(store), notifier, metrics))
+                group.create_task(self._passes(TrialEvents(store, by_tag=True), notifier, metrics))
 
     async def _passes(
         self, trials: TrialEvents, notifier: Notifier, metrics: ControllerMetrics
@@ -99,6 +100,11 @@ async def _read(reader: EventReader) -> None:
         except EventsDown as error:
             if not told:
                 get_logger().warning("events are not read", why=str(error))
+            told = True
+            await asyncio.sleep(FAILURE_SECONDS)
+        except Exception:  # noqa: BLE001 - what it cannot read must not end the run
+            if not told:
+                get_logger().exception("events are not read")
             told = True
             await asyncio.sleep(FAILURE_SECONDS)
         else:

@@ -56,7 +56,7 @@ class Session:
         metrics = f"http://{in_url(self._host)}:{settings.metrics_port}/metrics"
         self._sampler = Sampler(self._fleet, metrics)
         self._front = Front(settings, folder, saved, self._events)
-        self._rollouts = Rollouts(self._fleet, self._events)
+        self._rollouts = Rollouts(self._fleet, self._events, settings)
         self._stop = asyncio.Event()
 
     async def run(self, reading: Reading) -> None:

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trellis.local.validate import add_paths
+from trellis.rollout.settings import NotificationSecret, NotificationUrls
 
 _SHORTEST_SECRET = 16
 
@@ -47,6 +48,17 @@ class UpSettings(BaseSettings):
         None,
         exclude=True,  # no flag: a command line is for all to see
         description="signs the gateway's cookie (default: one made once and kept in the state)",
+    )
+
+    notification_urls: NotificationUrls | None = Field(
+        None,
+        exclude=True,  # a path can be a secret
+        description="addresses, separated by spaces, that are told of every step of a rollout (CloudEvents)",
+    )
+    notification_secret: NotificationSecret | None = Field(
+        None,
+        exclude=True,
+        description="signs notifications: `whsec_` and the base64 of 24 to 64 random bytes, several separated by spaces; without it they are not signed",
     )
 
     @field_validator("cookie_secret")

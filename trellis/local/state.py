@@ -1,5 +1,6 @@
 """What survives a restart of `trellis up`: revisions, traffic, and who owns which units."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -14,6 +15,7 @@ from trellis.contracts.rollout_status import Command, RolloutStatus
 from trellis.contracts.routing_table import ModelRoute, RoutingTable
 from trellis.contracts.tensors import Document
 from trellis.local.revisions import ServiceState
+from trellis.local.rollout_book import Generation
 
 _FILE = "state.json"
 _LOCK = "lock"
@@ -26,16 +28,17 @@ class StateError(Exception):
 
 
 class LocalState(Document):
-    """Services by name; experiments by name; the status of Rollouts and what people asked of them, by
-    name; the last routing table; the last route of each salt,
-    whose intervals keep users where they are; and the secret of the gateway's cookie, which keeps a
-    visitor the same user.
+    """Services by name; experiments by name; the status of Rollouts, what people asked of them and how
+    often their specs changed, by name; the last routing table; the last route of each salt, whose
+    intervals keep users where they are; and the secret of the gateway's cookie, which keeps a visitor
+    the same user.
     """
 
     services: dict[str, ServiceState] = {}
     experiments: dict[str, Experiment] = {}
     rollouts: dict[str, RolloutStatus] = {}
     commands: dict[str, tuple[Command, ...]] = {}
+    generations: dict[str, Generation] = {}
     table: RoutingTable | None = None
     routes: dict[str, ModelRoute] = {}
     cookie_secret: str = Field(default_factory=lambda: secrets.token_urlsafe(32))
@@ -77,6 +80,11 @@ class StateFolder:
         """Write where this run's controller is, for this user's commands alone."""
         content = json.dumps({"url": url, "token": token}).encode()
         self._replace(CONTROLLER, content)
+
+    def forget_controller(self) -> None:
+        """The run has ended: nothing answers at its controller's address."""
+        with contextlib.suppress(OSError):
+            (self.path / CONTROLLER).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let go of the folder."""

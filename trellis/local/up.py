@@ -49,8 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         for problem in error.errors(include_url=False):
             field = ".".join(str(part) for part in problem["loc"])
             # A secret that does not fit is a secret still.
-            got = "" if field == "cookie_secret" else f", got {problem['input']!r}"
-            print(f"trellis up: {field}: {problem['msg']}{got}", file=sys.stderr)
+            known = UpSettings.model_fields.get(field)
+            got = "" if known is not None and known.exclude else f", got {problem['input']!r}"
+            said = problem["msg"].removeprefix("Value error, ")
+            print(f"trellis up: {field}: {said}{got}", file=sys.stderr)
         return 1
     except SettingsError as error:  # a list or a map that is no JSON
         print(f"trellis up: {error}: {error.__cause__}", file=sys.stderr)
@@ -77,6 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             finally:
                 writer.close()
     finally:
+        folder.forget_controller()
         folder.close()
 
 

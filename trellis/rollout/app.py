@@ -48,7 +48,9 @@ async def run(settings: Settings, metrics: ControllerMetrics) -> None:
     async with (
         Api(connection, metrics) as api,
         aiohttp.ClientSession() as session,
-        open_notifier(settings, metrics) as notifier,
+        open_notifier(
+            settings.notification_urls, settings.notification_secret, metrics
+        ) as notifier,
     ):
         stirred = asyncio.Event()
         controller: Controller
@@ -74,7 +76,7 @@ async def run(settings: Settings, metrics: ControllerMetrics) -> None:
         controller = Controller(reconciler, metrics)
         control = ClusterControl(api, cluster, settings.namespace or home, newest=reconciler.status)
         async with (
-            _http(settings, tables, control),
+            _http(settings, tables, control, cluster),
             _webhook(settings, api, home, cluster, metrics) as keep,
             asyncio.TaskGroup() as group,
         ):
@@ -119,11 +121,15 @@ async def _tables(cluster: Cluster, hosts: ServiceHosts, stirred: asyncio.Event)
 
 @contextlib.asynccontextmanager
 async def _http(
-    settings: Settings, tables: TableServer, control: ClusterControl
+    settings: Settings, tables: TableServer, control: ClusterControl, cluster: Cluster
 ) -> AsyncIterator[None]:
     token = settings.controller_token
     server = ControlServer(
-        tables, control, token.get_secret_value() if token else None, get_logger().info
+        tables,
+        control,
+        token.get_secret_value() if token else None,
+        get_logger().info,
+        ready=lambda: cluster.is_listed,
     )
     try:
         await server.start(settings.host, settings.http_port)
@@ -156,7 +162,7 @@ async def _webhook(
         keeper = SecretKeeper(api, home, CERTIFICATE_SECRET, host, configuration)
     else:
         keeper = FolderKeeper(settings.webhook_certificate)
-    server = WebhookServer(keeper, governed_by(cluster), metrics)
+    server = WebhookServer(keeper, governed_by(cluster), cluster.listed, metrics)
     await server.start(settings.host, settings.webhook_port)
     try:
         yield server.keep

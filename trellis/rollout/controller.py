@@ -3,12 +3,12 @@
 import asyncio
 import random
 import time
+from typing import Protocol
 
 from trellis.rollout.cluster.cluster import Cluster
 from trellis.rollout.cluster.facts import Key
 from trellis.rollout.errors import ApiRefused, ApiUnreachable, Conflict
 from trellis.rollout.queue import PassQueue
-from trellis.rollout.reconcile import Reconciler
 from trellis.telemetry.logs import get_logger
 from trellis.telemetry.metrics import ControllerMetrics
 
@@ -16,17 +16,28 @@ from trellis.telemetry.metrics import ControllerMetrics
 AT_ONCE = 32
 #: Seconds until a pass that met a change is done again: its event comes first.
 CONFLICT_PAUSE = 0.2
-#: Seconds after failures: the first, and the longest.
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+#: So many in a row are no change that was met but one that does not go away.
+CONFLICTS_IN_A_ROW = 3
+#: Seconds after failures: the first, and the longest; after so many doublings it is that.
+FIRST_PAUSE, LONGEST_PAUSE, DOUBLINGS = 1.0, 30.0, 10
+
+
+class Passes(Protocol):
+    """Does a pass."""
+
+    async def reconcile(self, key: Key) -> float | None:
+        """See ``reconcile.Reconciler.reconcile``."""
+        ...
 
 
 class Controller:
     """Every Rollout of the cluster."""
 
-    def __init__(self, reconciler: Reconciler, metrics: ControllerMetrics) -> None:
+    def __init__(self, reconciler: Passes, metrics: ControllerMetrics) -> None:
         self._reconciler, self._metrics = reconciler, metrics
         self._queue: PassQueue[Key] = PassQueue()
         self._failures: dict[Key, int] = {}
+        self._conflicts: dict[Key, int] = {}
 
     def due(self, key: Key) -> None:
         """A Rollout, or what it is about, has changed."""
@@ -49,7 +60,7 @@ class Controller:
             key = await self._queue.get()
             began = time.perf_counter()
             try:
-                after = await self._pass(key)
+                after = await self.once(key)
             finally:
                 self._queue.done(key)
                 self._metrics.pass_duration.observe(time.perf_counter() - began)
@@ -59,13 +70,12 @@ class Controller:
                 # Spread, for all are listed at one moment.
                 self._queue.add(key, after * random.uniform(0.9, 1))
 
-    async def _pass(self, key: Key) -> float | None:
-        """Seconds until the next one; None where there is none."""
+    async def once(self, key: Key) -> float | None:
+        """One pass, whatever becomes of it; seconds until the next, None where there is none."""
         try:
             after = await self._reconciler.reconcile(key)
-        except Conflict:
-            self._metrics.passes.labels("conflict").inc()
-            return CONFLICT_PAUSE
+        except Conflict as error:
+            return self._met(key, str(error))
         except ApiUnreachable as error:
             return self._failed(key, "unreachable", str(error))
         except ApiRefused as error:
@@ -74,9 +84,18 @@ class Controller:
             get_logger().exception("a pass failed", rollout="/".join(key))
             return self._failed(key, "failed", f"{type(error).__name__}: {error}")
         self._metrics.passes.labels("done").inc()
+        self._conflicts.pop(key, None)
         if self._failures.pop(key, 0):
             get_logger().info("passes succeed again", rollout="/".join(key))
         return after
+
+    def _met(self, key: Key, why: str) -> float:
+        conflicts = self._conflicts.get(key, 0) + 1
+        self._conflicts[key] = conflicts
+        if conflicts >= CONFLICTS_IN_A_ROW:
+            return self._failed(key, "conflict", why)
+        self._metrics.passes.labels("conflict").inc()
+        return CONFLICT_PAUSE
 
     def _failed(self, key: Key, outcome: str, why: str) -> float:
         self._metrics.passes.labels(outcome).inc()
@@ -84,4 +103,4 @@ class Controller:
         self._failures[key] = failures + 1
         if not failures:
             get_logger().warning("a pass did not succeed", rollout="/".join(key), why=why)
-        return min(FIRST_PAUSE * 2.0**failures, LONGEST_PAUSE)
+        return min(FIRST_PAUSE * 2.0 ** min(failures, DOUBLINGS), LONGEST_PAUSE)

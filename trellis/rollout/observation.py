@@ -37,18 +37,21 @@ class Observation:
 
     @classmethod
     def recall(cls, state: Mapping[str, Any], spec: RolloutSpec) -> Self | None:
-        """From ``status.evidence``; None where it is empty, or was written by something else."""
+        """From ``status.evidence``; None where it is empty, or was written by something else.
+
+        A damaged part starts anew, the others go on.
+        """
         if not state:
             return None
         try:
-            snapshot = state.get("snapshot")
             return cls(
                 RolloutEvidence.from_state(state["guardrails"], spec.guardrails, spec.alpha),
-                Snapshot.from_state(snapshot) if snapshot else None,
+                _snapshot(state.get("snapshot")),
                 str(state.get("span") or ""),
+                # Without its number, looks by unit would be counted twice.
                 int(state.get("reached") or 0),
             )
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             return None
 
     def to_state(self) -> dict[str, Any]:
@@ -99,6 +102,13 @@ class Observation:
     def ended(self) -> Self:
         """Counting no more, until ``begun``."""
         return replace(self, span="")
+
+
+def _snapshot(state: Mapping[str, Any] | None) -> Snapshot | None:
+    try:
+        return Snapshot.from_state(state) if state else None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
 
 
 def sides(status: RolloutStatus, seen: ServiceSeen) -> dict[str, Side]:

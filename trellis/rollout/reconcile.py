@@ -90,6 +90,8 @@ class Working:
     observation: Observation | None
     written: float
     trouble: str = ""
+    #: The commands' text whose unread entries were told.
+    told: str = ""
     #: What `noHarm` asked for last, by what it follows from: to compute it takes half a second.
     required: dict[tuple[object, ...], int | None] = field(default_factory=dict)
 
@@ -148,6 +150,7 @@ class Reconciler:
         decision = self._decide(found, spec, working, seen, observation, required)
         observation = self._next(decision, spec, observation, readings)
         await self._remember(found, working, decision, observation)
+        await self._tell_unread(found, working)
         self._notifier.offer(_subject(found, working.status), decision.notifications)
         for said in decision.announcements:
             await self._voice.announce(found, said)
@@ -169,6 +172,7 @@ class Reconciler:
             observation=Observation.recall(status.evidence, spec),
             written=self._clock(),
             trouble=before.trouble if before else "",
+            told=before.told if before else "",
         )
         self._count(before.status if before else None, status)
         self._working[found.key] = recalled
@@ -316,6 +320,14 @@ class Reconciler:
         except ApiRefused as refused:
             return str(refused)
         return ""
+
+    async def _tell_unread(self, found: Rollout, working: Working) -> None:
+        """Say once of each text of commands what in it cannot be read."""
+        if found.command == working.told:
+            return
+        working.told = found.command
+        for sentence in found.unread_commands():
+            await self._voice.announce(found, Announcement("Warning", "CommandRefused", sentence))
 
     async def _refuse(self, found: Rollout, error: ValidationError) -> None:
         """Say which rule a spec breaks that came past the API server's own."""

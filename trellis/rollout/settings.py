@@ -27,6 +27,10 @@ def _are_urls(urls: SecretStr) -> SecretStr:
     return urls
 
 
+NotificationUrls = Annotated[SecretStr, AfterValidator(_are_urls)]
+NotificationSecret = Annotated[SecretStr, AfterValidator(_signs)]
+
+
 class Settings(BaseSettings):
     """The controller's settings; a flag wins over the environment, which wins over ``.env``."""
 
@@ -85,11 +89,11 @@ class Settings(BaseSettings):
     redis_prefix: RedisPrefix = Field(
         "trellis", description="what every key begins with, where others use the same Redis"
     )
-    notification_urls: Annotated[SecretStr, AfterValidator(_are_urls)] | None = Field(
+    notification_urls: NotificationUrls | None = Field(
         None,
         description="addresses, separated by spaces, that are told of every step of a rollout (CloudEvents)",
     )
-    notification_secret: Annotated[SecretStr, AfterValidator(_signs)] | None = Field(
+    notification_secret: NotificationSecret | None = Field(
         None,
         description="signs notifications: `whsec_` and the base64 of 24 to 64 random bytes, several separated by spaces while receivers change; without it they are not signed",
     )

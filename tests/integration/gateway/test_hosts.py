@@ -59,5 +59,9 @@ def test_a_name_that_another_site_controls_reaches_nothing_where_everybody_may_a
     assert {answer[0] for answer in by.values()} == {200}
 
 
-def test_metrics_are_read_by_any_name(door: tuple[str, Gateway]) -> None:
-    assert get(door[1].metrics_url, {"host": "gateway-7.pods.example"})[0] == 200
+def test_the_port_beside_it_goes_by_the_same_names(door: tuple[str, Gateway]) -> None:
+    mode, gateway = door
+    refused = get(gateway.metrics_url, {"host": "evil.example"})[0]
+    assert refused == (200 if mode == "keys" else 403)
+    for host in ("a.lab.example", "localhost:8083", "10.0.0.1:8083"):
+        assert get(gateway.metrics_url, {"host": host})[0] == 200

@@ -140,6 +140,8 @@ def test_stopping_answers_what_it_accepted_and_leaves_no_process(
     # The gateway, the worker, two Redis and the predictor.
     assert len(up.children) == 5
     assert not [pid for pid in up.children if is_running(pid)]
+    # A command must not ask where nobody listens any more.
+    assert not (up.folder / "state" / "controller.json").exists()
 
 
 def test_stopping_under_load_breaks_no_answer(start: Start) -> None:

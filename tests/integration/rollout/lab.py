@@ -150,7 +150,7 @@ class Lab:
         rule = {
             "apiGroups": ["serving.kserve.io"],
             "apiVersions": ["v1beta1"],
-            "operations": ["CREATE", "UPDATE"],
+            "operations": ["UPDATE"],
             "resources": ["inferenceservices"],
         }
         hook = {
@@ -172,7 +172,7 @@ class Lab:
         where = f"{base}/{self.namespace}"
         await asyncio.to_thread(self.server.apply, where, configuration, "tests", force=True)
         keeper = SecretKeeper(api, self.namespace, "certificate", "localhost", self.namespace)
-        server = WebhookServer(keeper, governed_by(cluster), self.metrics)
+        server = WebhookServer(keeper, governed_by(cluster), cluster.listed, self.metrics)
         await server.start("127.0.0.1", port)
         try:
             yield

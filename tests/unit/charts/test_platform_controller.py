@@ -227,6 +227,13 @@ def test_its_account_is_bound_to_each_role(helm: Helm, scope: str) -> None:
         assert roles == bound
 
 
+def test_it_is_ready_when_all_is_known_and_lives_before(helm: Helm) -> None:
+    (container,) = pod_of(controller(helm))["containers"]
+    probes = ("startupProbe", "readinessProbe", "livenessProbe")
+    paths = [container[probe]["httpGet"]["path"] for probe in probes]
+    assert paths == ["/health", "/ready", "/health"]
+
+
 def test_the_webhook_is_asked_of_what_moves_traffic_only(helm: Helm) -> None:
     found = webhook(controller(helm))
     assert found["sideEffects"] == "None"
@@ -236,7 +243,10 @@ def test_the_webhook_is_asked_of_what_moves_traffic_only(helm: Helm) -> None:
     (rule,) = found["rules"]
     assert (rule["apiGroups"], rule["resources"]) == (["serving.kserve.io"], ["inferenceservices"])
     assert rule["operations"] == ["UPDATE"]
-    assert found["matchConditions"][0]["expression"] == "object.spec != oldObject.spec"
+    _, others = found["matchConditions"]
+    account = pod_of(controller(helm))["serviceAccountName"]
+    user = f"system:serviceaccount:trellis:{account}"
+    assert others["expression"] == f'request.userInfo.username != "{user}"'
     assert found["namespaceSelector"] == {"matchLabels": {"kubernetes.io/metadata.name": "trellis"}}
     assert "caBundle" not in found["clientConfig"]
 
@@ -354,6 +364,8 @@ def test_the_notes_tell_how_it_is_used_and_what_it_costs(helm: Helm) -> None:
     assert "--set rollout.enabled=true" in told
     assert "gateway.routes is empty" not in told
     assert "NOTE: controller" not in told
+    assert "runs no Experiments in a cluster" in told
+    assert "moved by hand" in told
     assert "rollout.enabled" not in helm.notes(PLATFORM)
     alone = helm.notes(PLATFORM, {"controller": {**on, "replicas": 1}})
     assert "no InferenceService can be changed" in alone

@@ -317,6 +317,17 @@ def test_a_label_alone_keeps_the_weight_and_is_let_through_after_promotion() -> 
     assert service.admit("v2", label="++") == {"4": 100}
 
 
+def test_a_label_alone_begins_at_nothing_where_each_revision_is_tried() -> None:
+    service = Governed()
+    service.admit("v1")
+    relabelled = template("v1").model_copy(update={"digest": "another"})
+    service.state = revisions.admit(service.state, relabelled, None, governed=True, trial=True)
+    assert service.settle() == {"1": 100, "2": 0}
+    service.weigh(5)
+    service.state = revisions.admit(service.state, relabelled, None, governed=True, trial=True)
+    assert service.settle() == {"1": 95, "2": 5}
+
+
 def test_what_was_rolled_back_gets_nothing_from_the_version_after_it() -> None:
     service = Governed()
     service.admit("v1")

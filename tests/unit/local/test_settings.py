@@ -52,6 +52,20 @@ def test_a_short_secret_is_refused_in_words_without_saying_it(
     assert "sesame" not in said
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("NOTIFICATION_URLS", "ftp://hooks/sesame"), ("NOTIFICATION_SECRET", "sesame")],
+)
+def test_notifications_that_cannot_be_sent_are_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"TRELLIS_{name}", value)
+    assert up.main([]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"trellis up: {name.lower()}: ")
+    assert "sesame" not in said
+
+
 def test_the_example_of_an_env_file_works_uncommented(tmp_path: Path) -> None:
     example = (Path(__file__).parents[3] / ".env.example").read_text()
     lines = [line.removeprefix("# ") for line in example.splitlines() if "# TRELLIS_" in line]

@@ -58,6 +58,16 @@ def test_one_run_at_a_time(tmp_path: Path) -> None:
     StateFolder(tmp_path).open()
 
 
+def test_the_controllers_address_goes_with_the_run(tmp_path: Path) -> None:
+    folder = StateFolder(tmp_path)
+    folder.open()
+    folder.tell_controller("http://127.0.0.1:1", "token")
+    assert (tmp_path / "controller.json").exists()
+    for _ in range(2):
+        folder.forget_controller()
+        assert not (tmp_path / "controller.json").exists()
+
+
 def test_a_file_that_is_no_state_is_refused_with_a_way_out(tmp_path: Path) -> None:
     (tmp_path / "state.json").write_text('{"services": 3}')
     with pytest.raises(StateError, match="move it away"):

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from trellis.gateway.listening import RestServer
-from trellis.gateway.side_port import side_server
+from trellis.gateway.side_port import side_app, side_server
 
 
 def probe_server(host: str, port: int, ready: Callable[[], bool]) -> RestServer:
@@ -19,7 +19,7 @@ def probe_server(host: str, port: int, ready: Callable[[], bool]) -> RestServer:
             return _json({"status": "ok"}, 200)
         return _json({"error": "no routing table, no Redis, or the worker ends"}, 503)
 
-    return side_server(host, port, "worker_port", Route("/health", health))
+    return side_server(side_app(Route("/health", health)), host, port, "worker_port")
 
 
 def _json(document: object, status: int) -> Response:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from trellis.contracts.rollout_status import Command, HistoryEntry, RolloutView
 from trellis.rollout.cli.output import complain, say, tell
 from trellis.rollout.cli.places import Place, PlaceError
-from trellis.rollout.plan.memory import recall
+from trellis.rollout.cli.remembered import remembered
 
 _SECONDS = 0.25
 
@@ -36,6 +36,7 @@ class Answer(NamedTuple):
 async def ask(place: Place, name: str, do: str, version: str | None, patience: float) -> int:
     """0 where it was carried out, 1 where it was refused or not taken up in ``patience`` seconds."""
     before = await place.rollout(name)
+    remembered(before)  # nothing is asked for whose answer could not be read
     command = Command.model_validate(
         {
             "id": uuid.uuid4().hex,
@@ -77,7 +78,7 @@ async def _answer(
     said = before.status.message
     while True:
         view = await place.rollout(before.name)
-        if command.id in recall(view.status).carried_out:
+        if command.id in remembered(view).carried_out:
             return view, answer_in(before, view, command)
         if view.status.message != said:
             said = view.status.message
@@ -92,7 +93,7 @@ async def _answer(
 
 def answer_in(before: RolloutView, after: RolloutView, command: Command) -> Answer:
     """The line of the history that answers the command, among those that came since ``before``."""
-    number = recall(after.status).recorded - recall(before.status).recorded
+    number = remembered(after).recorded - remembered(before).recorded
     new = after.status.history[-number:] if number > 0 else ()
     mine = [entry for entry in new if entry.actor == command.actor]
     refusal = f"{command.do}: "

@@ -17,8 +17,8 @@ from trellis.contracts.experiment_resource import ExperimentResourceStatus, Expe
 from trellis.contracts.rollout import RolloutSpec
 from trellis.contracts.rollout_status import Command, RolloutStatus, RolloutView
 from trellis.rollout.cli.places import ExperimentSeen, PlaceError, unknown
+from trellis.rollout.cli.remembered import remembered
 from trellis.rollout.cluster.rollouts import COMMAND, rollout
-from trellis.rollout.plan.memory import recall
 from trellis.rollout.resources import API_VERSION, EXPERIMENTS, ROLLOUTS, ResourceKind
 
 _ANSWER_SECONDS = 15.0
@@ -105,7 +105,7 @@ class ClusterPlace:
         for attempt in range(_ATTEMPTS):
             raw = await self._one(ROLLOUTS, name)
             found = rollout(raw)
-            done = recall(found.parsed_status()).carried_out
+            done = remembered(_rollout_view(raw)).carried_out
             waiting = [other for other in found.commands() if other.id not in done]
             written = [
                 other.model_dump(mode="json", by_alias=True, exclude_defaults=True)

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from trellis.contracts.amounts import seconds
 from trellis.contracts.rollout import RolloutSpec
 from trellis.contracts.rollout_status import GuardrailVerdict, RolloutStatus, RolloutView
+from trellis.rollout.cli.remembered import remembered
 from trellis.rollout.plan.holds import hold_in_force
-from trellis.rollout.plan.memory import Memory, recall
+from trellis.rollout.plan.memory import Memory
 from trellis.rollout.plan.verdicts import current_step, next_step
 from trellis.rollout.plan.words import listed, span
 
@@ -28,9 +29,9 @@ _TELLING = 40
 
 
 def explanation(view: RolloutView, now: float) -> Iterator[str]:
-    """Paragraphs, each of a line or more; ``now`` in seconds since 1970."""
+    """Paragraphs, each of a line or more; ``now`` in seconds since 1970. Raises ``PlaceError``."""
     status, spec = view.status, view.spec
-    memory = recall(status)
+    memory = remembered(view)
     judged = status.verdict is not None and memory.course != "idle"
     said = _before_verdict(status) if judged else status.message
     yield f"{view.name} is {status.phase}: {said or 'no controller has said why yet'}"

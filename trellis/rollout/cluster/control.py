@@ -4,12 +4,13 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from trellis.contracts.control import Experiments, ModelState, ModelStates, RevisionState
 from trellis.contracts.experiment import Experiment
 from trellis.contracts.experiment_resource import ExperimentSpec, ExperimentView
 from trellis.contracts.rollout_status import Command, RolloutStatus, RolloutView, RolloutViews
+from trellis.contracts.tensors import Name
 from trellis.rollout.cluster.api import APPLY, JSON, MANAGER, Api
 from trellis.rollout.cluster.cluster import Cluster
 from trellis.rollout.cluster.facts import Key
@@ -20,6 +21,7 @@ from trellis.rollout.http.asked import Refused
 from trellis.rollout.seen import ServiceSeen
 
 EXPERIMENTS = Kind(f"/apis/{API_VERSION}", "experiments")
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
 #: Commands that are kept in the annotation: those before were carried out long ago.
 _KEPT = 10
 
@@ -73,7 +75,7 @@ class ClusterControl:
 
     async def experiment(self, name: str) -> Experiment:
         """See ``Control.experiment``."""
-        found = _experiment(await self._answered("GET", EXPERIMENTS.path(self._namespace, name)))
+        found = _experiment(await self._answered("GET", self._experiment_path(name)))
         if found is None:
             raise Refused(422, f"experiment {name!r} cannot be read")
         return found
@@ -94,13 +96,12 @@ class ClusterControl:
             "metadata": {"name": name, "namespace": self._namespace},
             "spec": spec,
         }
-        path = EXPERIMENTS.path(self._namespace, name)
-        stored = _experiment(await self._answered("PATCH", path, document))
+        stored = _experiment(await self._answered("PATCH", self._experiment_path(name), document))
         return stored or experiment
 
     async def evidence(self, name: str) -> ExperimentView:
         """See ``Control.evidence``."""
-        found = await self._answered("GET", EXPERIMENTS.path(self._namespace, name))
+        found = await self._answered("GET", self._experiment_path(name))
         try:
             return ExperimentView.model_validate(
                 {
@@ -131,6 +132,13 @@ class ClusterControl:
         """See ``Control.command``."""
         await self._write(self._found(name), command)
         return await self.rollout(name)
+
+    def _experiment_path(self, name: str) -> str:
+        """Of a name from a URL, which could be the path of another object."""
+        try:
+            return EXPERIMENTS.path(self._namespace, _NAME.validate_python(name))
+        except ValidationError:
+            raise Refused(404, f"{name!r} is no name of an experiment") from None
 
     def _found(self, name: str) -> Rollout:
         found = self._cluster.rollout((self._namespace, name))

@@ -8,6 +8,7 @@ annotations make a new revision of the same version.
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -39,13 +40,16 @@ class Artefact:
 
     @property
     def version(self) -> str:
-        """What people call it: the last part of the source's path, else the image's tag."""
+        """What people call it: the last part of the source's path, else the image's tag.
+
+        Always a ``Name``, whatever the source is, for tables and URLs have it.
+        """
         tail = self.source.partition("?")[0].rstrip("/").rpartition("/")[2]
         if tail:
-            return tail[:63]
+            return _named(tail)
         name, _, digest = self.image.partition("@")
         tag = name.rpartition("/")[2].partition(":")[2]
-        return (tag or digest.rpartition(":")[2][:12] or "latest")[:63]
+        return _named(tag or digest.rpartition(":")[2][:12] or "latest")
 
     def asked(self, source: str, image: str) -> "Artefact":
         """The same with what an InferenceService names itself, where it does."""
@@ -74,6 +78,12 @@ def storage_variable(container: Mapping[str, Any]) -> str:
         if entry.get("name") == _SOURCE_VARIABLE:
             return str(entry.get("value") or "")
     return ""
+
+
+def _named(text: str) -> str:
+    """As a ``Name``; where nothing of it would be left, a short digest of it."""
+    told = re.sub(r"[^A-Za-z0-9._-]", "-", text).lstrip("._-")[:63].rstrip("._-")
+    return told or hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _shown(container: Mapping[str, Any], *, without_image: bool = False) -> dict[str, Any]:

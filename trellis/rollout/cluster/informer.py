@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
+from urllib.parse import quote
 
 from trellis.rollout.cluster.api import Api
 from trellis.rollout.errors import ApiRefused, ApiUnreachable, Expired, Missing
@@ -19,8 +20,8 @@ from trellis.telemetry.metrics import ControllerMetrics
 
 #: Objects of one page of a list.
 PAGE = 500
-#: Pauses after failures, in seconds: the first, and the longest.
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
+#: Pauses after failures, in seconds: the first, and the longest; after so many doublings it is that.
+FIRST_PAUSE, LONGEST_PAUSE, DOUBLINGS = 0.5, 15.0, 10
 #: A kind that the cluster does not have is looked for so often.
 MISSING_PAUSE = 30.0
 #: A watch is begun again so often, in seconds, as the API server's own clients do.
@@ -37,8 +38,8 @@ class Kind:
 
     def path(self, namespace: str, name: str = "") -> str:
         """Of one object, of all in a namespace, or of all (``namespace`` empty)."""
-        place = f"/namespaces/{namespace}" if namespace else ""
-        return f"{self.group}{place}/{self.plural}" + (f"/{name}" if name else "")
+        place = f"/namespaces/{quote(namespace, safe='')}" if namespace else ""
+        return f"{self.group}{place}/{self.plural}" + (f"/{quote(name, safe='')}" if name else "")
 
 
 class Sink(Protocol):
@@ -90,7 +91,7 @@ class Informer:
                 wait = MISSING_PAUSE
                 self._deaf(f"the cluster has no {self._kind.plural}")
             except (ApiUnreachable, ApiRefused) as error:
-                wait = min(FIRST_PAUSE * 2**self._failures, LONGEST_PAUSE)
+                wait = min(FIRST_PAUSE * 2.0 ** min(self._failures, DOUBLINGS), LONGEST_PAUSE)
                 self._failures += 1
                 self._deaf(str(error))
             await asyncio.sleep(self._pause(wait))

@@ -57,12 +57,31 @@ class Rollout:
         return RolloutStatus.model_validate_json(self.raw_status)
 
     def commands(self) -> tuple[Command, ...]:
-        """What the annotation asks for: one command or a list; what cannot be read is nothing."""
+        """What the annotation asks for, one command or a list; an entry that cannot be read is left
+        out.
+        """
+        return self._asked()[0]
+
+    def unread_commands(self) -> tuple[str, ...]:
+        """A sentence for each entry of the annotation that cannot be read, with its field."""
+        return self._asked()[1]
+
+    def _asked(self) -> tuple[tuple[Command, ...], tuple[str, ...]]:
+        if not self.command:
+            return (), ()
         try:
-            asked = orjson.loads(self.command) if self.command else []
-            return _COMMANDS.validate_python(asked if isinstance(asked, list) else [asked])
-        except (orjson.JSONDecodeError, ValidationError):
-            return ()
+            asked = orjson.loads(self.command)
+        except orjson.JSONDecodeError as error:
+            return (), (f"{COMMAND} is no JSON: {error}",)
+        commands, unread = [], []
+        for number, entry in enumerate(asked if isinstance(asked, list) else [asked]):
+            try:
+                commands.append(Command.model_validate(entry))
+            except ValidationError as error:
+                first = error.errors(include_url=False, include_input=False)[0]
+                field = "".join(f".{part}" for part in first["loc"])
+                unread.append(f"{COMMAND}[{number}]{field}: {first['msg']}")
+        return tuple(commands), tuple(unread)
 
 
 def rollout(raw: Mapping[str, Any]) -> Rollout:

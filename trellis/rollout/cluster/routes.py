@@ -5,17 +5,36 @@ other requests by the queue-proxies.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from trellis.contracts.rollout_status import RolloutStatus
 from trellis.contracts.routing_table import RoutingTable
-from trellis.rollout.cluster.cluster import Cluster
 from trellis.rollout.cluster.facts import Key
+from trellis.rollout.cluster.table import Keyed
 from trellis.rollout.compile import WeightedRevision, compile_table
 from trellis.rollout.http.tables import TableServer
 from trellis.rollout.plan import GatewaysSeen
 from trellis.rollout.plan.decision import Table
 from trellis.rollout.seen import ServiceSeen
+from trellis.telemetry.logs import get_logger
+
+
+class Known(Protocol):
+    """What the table is made of: see ``Cluster``."""
+
+    @property
+    def services(self) -> Iterable[Keyed]:
+        """All InferenceServices."""
+        ...
+
+    def seen(self, key: Key) -> ServiceSeen | None:
+        """One of them."""
+        ...
+
+    def knative_name(self, key: Key) -> str | None:
+        """Its host's first part."""
+        ...
 
 
 class ServiceHosts:
@@ -23,7 +42,7 @@ class ServiceHosts:
 
     def __init__(
         self,
-        cluster: Cluster,
+        cluster: Known,
         namespace: str,
         server: TableServer,
         clock: Callable[[], float] = time.time,
@@ -32,6 +51,7 @@ class ServiceHosts:
         # A gateway takes a number that it knows for a table that it has: those of an earlier
         # process must not come again.
         self._table = RoutingTable(version=int(clock()))
+        self._left_out: set[Key] = set()
 
     async def follow(
         self, key: Key, seen: ServiceSeen | None, status: RolloutStatus, hosts: Table
@@ -47,12 +67,28 @@ class ServiceHosts:
         models = {
             service.key[1]: [arm]
             for service in sorted(self._cluster.services, key=lambda found: found.key)
-            if service.key[0] == self._namespace and (arm := self._arm(service.key))
+            if service.key[0] == self._namespace and (arm := self._readable(service.key))
         }
         table = compile_table(models, None, self._table)
         if table is not self._table:
             self._table = table
             await self._server.publish(table)
+
+    def _readable(self, key: Key) -> WeightedRevision | None:
+        """The arm of a service; None too where no table could hold it, so that it is alone in that."""
+        try:
+            arm = self._arm(key)
+            if arm is not None:
+                compile_table({key[1]: [arm]}, None, None)
+        except ValueError as error:
+            if key not in self._left_out:
+                self._left_out.add(key)
+                get_logger().warning(
+                    "the table leaves a service out", service="/".join(key), why=str(error)
+                )
+            return None
+        self._left_out.discard(key)
+        return arm
 
     def _arm(self, key: Key) -> WeightedRevision | None:
         """The service's own host, from its first revision that is ready on."""

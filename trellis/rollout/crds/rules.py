@@ -68,8 +68,8 @@ def _window(field: str) -> Rule:
 def _share(field: str) -> Rule:
     name = field.removeprefix("self.")
     return Rule(
-        _optional(field, f"({part(field)} > 0.0 && {part(field)} < 100.0)"),
-        f"'{name}: ' + {field} + ' came; expected more than 0% and less than 100%'",
+        _optional(field, f"({part(field)} > 0.0 && {part(field)} < 99.0)"),
+        f"'{name}: ' + {field} + ' came; expected more than 0% and less than 99%'",
         f".{name}",
     )
 

@@ -1,7 +1,8 @@
 """What is folded of one watch so far: tallies that are open, and blocks that wait to be read.
 
-A block is one look by unit at one era's shares. It closes at ``ENOUGH`` units of all sides together, by
-their number and never by what came of them (``trellis.rollout.metrics.looks`` says why).
+A block is one look by unit at one era's shares. It closes at ``ENOUGH`` units of all sides together, or,
+where few units return, at as many exposures and ``LONG_SECONDS``: by their number and time and never by
+what came of them (``trellis.rollout.metrics.looks`` says why).
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,9 @@ from typing import Any
 import orjson
 
 ENOUGH = 20
-#: Closed blocks that wait at most; beyond, neighbours of one era become one.
+#: Seconds, by the events' own time, after which ``ENOUGH`` exposures of however few units close a look.
+LONG_SECONDS = 10.0
+#: Closed blocks that wait at most; beyond, those of one era become one.
 MOST_BLOCKS = 200
 #: Eras whose tallies are kept open for what ripens late (hourly ones: 41 days); of older ones what
 #: there is makes a block.
@@ -61,8 +64,9 @@ class FoldState:
     """One watch so far; a fold works on a copy.
 
     ``sample``: of units only those in so many halvings are kept, once there were too many;
-    ``remembered``: how many. ``active`` are those of the open look of ``era``; ``open`` the tallies by
-    the era in which their units were met, ``shares`` those eras' shares by side.
+    ``remembered``: how many. ``active`` are those of the open look of ``era``, ``looked`` the number of
+    its exposures and ``opened`` the first one's time; ``open`` the tallies by the era in which their
+    units were met, ``shares`` those eras' shares by side.
     """
 
     era: int = -1
@@ -71,6 +75,8 @@ class FoldState:
     remembered: int = 0
     exposures: dict[str, int] = field(default_factory=dict)
     active: dict[str, Active] = field(default_factory=dict)
+    opened: float = 0.0
+    looked: int = 0
     open: dict[int, Tallies] = field(default_factory=dict)
     shares: dict[int, dict[str, float]] = field(default_factory=dict)
     blocks: list[Block] = field(default_factory=list)
@@ -109,25 +115,27 @@ class FoldState:
         )
 
     def close(self, era: int, tallies: Tallies) -> None:
-        """Make one more block; with too many of them, the nearest two of one era become one."""
+        """Make one more block; where too many wait, it becomes part of one that is not told yet."""
+        for place in range(MOST_BLOCKS - 1, len(self.blocks)):
+            if self.blocks[place].era == era:
+                self.blocks[place] = _grown(self.blocks[place], tallies)
+                return
         self.seq += 1
         self.blocks.append(Block(self.seq, era, self.shares[era], tallies))
-        if len(self.blocks) <= MOST_BLOCKS:
-            return
-        for place in range(len(self.blocks) - 1):
-            one, two = self.blocks[place : place + 2]
-            if one.era == two.era:
-                self.blocks[place : place + 2] = [_merged(one, two)]
-                return
+
+    @property
+    def told(self) -> list[Block]:
+        """Blocks that will not change: what a reader has counted must never be part of another."""
+        return self.blocks[: MOST_BLOCKS - 1]
 
 
-def _merged(one: Block, two: Block) -> Block:
+def _grown(block: Block, more: Tallies) -> Block:
     tallies: Tallies = {}
-    for block in (one, two):
-        for measure, sides in block.tallies.items():
+    for part in (block.tallies, more):
+        for measure, sides in part.items():
             for side, values in sides.items():
                 add(tallies, measure, side, values)
-    return Block(two.seq, two.era, two.shares, tallies)
+    return replace(block, tallies=tallies)
 
 
 def _tallies(read: dict[str, dict[str, list[float]]]) -> Tallies:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from trellis.contracts.events import Exposure, Outcome
 from trellis.rollout.events.blocks import (
     ENOUGH,
+    LONG_SECONDS,
     MOST_ERAS,
     UNITS,
     Active,
@@ -112,6 +113,7 @@ class _Folding:
         happened = [name for name in self._happened(event) if name not in before]
         in_era = self._in_era(event)
         if in_era:
+            self._count_look(event.time)
             state.exposures[side] = state.exposures.get(side, 0) + 1
             if self._answered_by_arm(event):
                 active = state.active.setdefault(event.unit, Active(side, list(before)))
@@ -242,6 +244,15 @@ class _Folding:
         if size(tallies, measure) >= ENOUGH:
             state.close(era, {measure: tallies.pop(measure)})
 
+    def _count_look(self, time: float) -> None:
+        """One exposure more; of few units that return it closes the look before, which has lasted."""
+        state = self._result.state
+        if state.looked >= ENOUGH and time - state.opened >= LONG_SECONDS:
+            self._close_active()
+        if not state.looked:
+            state.opened = time
+        state.looked += 1
+
     def _close_active(self) -> None:
         state = self._result.state
         tallies: Tallies = {}
@@ -250,7 +261,7 @@ class _Folding:
                 if measure.name not in one.before:
                     happened = float(measure.name in one.now)
                     add(tallies, measure.name, one.side, (1.0, happened))
-        state.active = {}
+        state.active, state.looked = {}, 0
         if tallies:
             state.close(state.era, tallies)
 

@@ -16,8 +16,9 @@ from redis.exceptions import ResponseError
 from trellis.contracts.events import READERS, Exposure, Outcome
 from trellis.rollout.events.fold import Fold, concerned, fold
 from trellis.rollout.events.scripts import FORGET_CONSUMERS
-from trellis.rollout.events.store import FoldStore, Loaded, failures_in_words
+from trellis.rollout.events.store import FoldStore, Loaded, Unreadable, failures_in_words
 from trellis.rollout.events.watch import Watch
+from trellis.telemetry.logs import get_logger
 
 #: Entries of each stream, and units whose window is over, at once.
 AT_ONCE = 500
@@ -48,6 +49,7 @@ class EventReader:
         self._streams = (store.keys.exposures, store.keys.outcomes)
         self._forget = redis.register_script(FORGET_CONSUMERS)
         self._may_have_left = True
+        self._unreadable: set[str] = set()
         self._took_over_at: float | None = None
 
     async def step(self, now: float) -> int:
@@ -73,9 +75,7 @@ class EventReader:
         ids = tuple([entry.id for entry in entries if entry.stream == stream] for stream in (0, 1))
         fate = await self._store.commit(self._consumer, (ids[0], ids[1]), folds)
         if fate == "done":
-            self._may_have_left = False
-            return len(entries) + sum(len(members) for members in due.values())
-        self._may_have_left = True
+            return len(entries) + sum(len(folded.ripened) for _, folded in folds.values())
         return max(1, len(entries))
 
     async def _folds(
@@ -92,7 +92,15 @@ class EventReader:
             if not mine and not members:
                 continue
             units = {event.unit for event in mine} | {m.rpartition(":")[2] for m in members}
-            loaded = await self._store.load(watch.name, sorted(units))
+            try:
+                loaded = await self._store.load(watch.name, sorted(units))
+            except Unreadable as error:  # the others' events must not wait for it
+                if watch.name not in self._unreadable:
+                    get_logger().warning("events are not counted", watch=watch.name, why=str(error))
+                self._unreadable.add(watch.name)
+                await self._store.pass_over(watch.name)
+                continue
+            self._unreadable.discard(watch.name)
             folds[watch.name] = loaded, fold(watch, loaded.state, loaded.units, mine, members)
         return folds
 
@@ -113,6 +121,11 @@ class EventReader:
             if left:
                 return left
             self._may_have_left = False
+        return await self._new_entries()
+
+    async def _new_entries(self) -> list[_Entry]:
+        # Until they are known to be acknowledged, whatever fails: an answer may be lost on its way.
+        self._may_have_left = True
         clock = asyncio.get_running_loop().time()
         if self._took_over_at is None or clock - self._took_over_at >= TAKE_OVER_EVERY:
             self._took_over_at = clock
@@ -120,7 +133,9 @@ class EventReader:
             if taken:
                 self._took_over_at = None  # there may be more
                 return taken
-        return await self._group_read(">")
+        entries = await self._group_read(">")
+        self._may_have_left = bool(entries)
+        return entries
 
     async def _group_read(self, start: str) -> list[_Entry]:
         found = await self._redis.xreadgroup(

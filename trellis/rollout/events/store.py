@@ -1,7 +1,7 @@
 """What is folded, in the durable Redis: watches, their units and blocks; and its failures in words."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
@@ -30,6 +30,16 @@ class EventsDown(Exception):
     """Redis does not answer, or refuses."""
 
 
+class Unreadable(EventsDown):
+    """What is stored of one watch is damaged, or was written by a newer controller."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "what is counted of the gateways' events cannot be read: it is damaged, or a newer"
+            " controller wrote it"
+        )
+
+
 class Loaded(NamedTuple):
     """A watch's state as it was at ``version``, with the units that were asked for."""
 
@@ -41,17 +51,21 @@ class Loaded(NamedTuple):
 @dataclass(frozen=True)
 class News:
     """What a watch has for its reader: closed blocks in order, exposures by side, and what was lost
-    of the events (``dropped`` were never stored, ``unjoined`` can get no outcome).
+    of the events since the watch began (``dropped`` were never stored, ``unjoined`` can get no outcome,
+    ``passed_over`` where a reader could not read what was counted before).
     """
 
     blocks: tuple[Block, ...]
     exposures: Mapping[str, int]
     dropped: int
     unjoined: int
+    passed_over: bool = False
 
     @property
     def incomplete(self) -> str:
         """One sentence where something was lost; else empty."""
+        if self.passed_over:
+            return f"some events were passed over: {Unreadable()}"
         if not self.dropped + self.unjoined:
             return ""
         return (
@@ -73,9 +87,14 @@ class FoldStore:
 
         Before the routing table with its shares is published: events of no watch are passed over.
         """
+        text, state = watch.model_dump_json(by_alias=True), self.keys.state(watch.name)
         async with failures_in_words():
-            text = watch.model_dump_json(by_alias=True)
-            await self._redis.hset(self.keys.watches, watch.name, text)
+            lost = await self._lost(watch)
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.hset(self.keys.watches, watch.name, text)
+                pipeline.hsetnx(state, "lost", orjson.dumps(lost))
+                pipeline.expire(state, KEPT_SECONDS)
+                await pipeline.execute()
 
     async def drop(self, name: str) -> None:
         """Forget a watch and all that was counted for it."""
@@ -90,16 +109,41 @@ class FoldStore:
             texts: list[bytes] = await self._redis.hvals(self.keys.watches)
         return tuple(watch for watch in map(_parsed, texts) if watch is not None)
 
+    async def stored(self, name: str) -> Watch | None:
+        """The watch of this name. Raises ``Unreadable`` for one that ``watches`` leaves out."""
+        async with failures_in_words():
+            text: bytes | None = await self._redis.hget(self.keys.watches, name)
+        watch = _parsed(text) if text is not None else None
+        if text is not None and watch is None:
+            raise Unreadable
+        return watch
+
     async def news(self, watch: Watch, after: int) -> News:
         """Blocks with numbers over ``after``, which is what the reader has stored itself."""
-        lost = f"experiment:{watch.experiment}" if watch.experiment else f"model:{watch.model}"
         async with failures_in_words():
-            body = await self._redis.hget(self.keys.state(watch.name), "body")
-            counts = await self._redis.hmget(self.keys.dropped, [lost, f"joins:{lost}"])
-        state = FoldState.from_json(body) if body else FoldState()
-        blocks = tuple(block for block in state.blocks if block.seq > after)
+            fields = await self._redis.hmget(
+                self.keys.state(watch.name), ["body", "lost", "passed-over"]
+            )
+            counts = await self._lost(watch)
+        body, lost, passed_over = fields
+        with _unless_unreadable():
+            state = FoldState.from_json(body) if body else FoldState()
+            before = orjson.loads(lost) if lost else (0, 0)
+            dropped, unjoined = (max(0, now - b) for now, b in zip(counts, before, strict=True))
+        blocks = tuple(block for block in state.told if block.seq > after)
+        return News(blocks, state.exposures, dropped, unjoined, passed_over is not None)
+
+    async def _lost(self, watch: Watch) -> tuple[int, int]:
+        """What gateways ever lost of its events: never stored, and without outcomes."""
+        field = f"experiment:{watch.experiment}" if watch.experiment else f"model:{watch.model}"
+        counts = await self._redis.hmget(self.keys.dropped, [field, f"joins:{field}"])
         dropped, unjoined = (int(count or 0) for count in counts)
-        return News(blocks, state.exposures, dropped, unjoined)
+        return dropped, unjoined
+
+    async def pass_over(self, name: str) -> None:
+        """Events of this watch go by uncounted, since what was counted before cannot be read."""
+        async with failures_in_words():
+            await self._redis.hset(self.keys.state(name), "passed-over", 1)
 
     async def forget(self, name: str, up_to: int) -> None:
         """Let go of blocks that the reader has stored the evidence of, by their numbers."""
@@ -125,11 +169,12 @@ class FoldStore:
             (version, body), *found = await pipeline.execute()
         texts: Sequence[bytes | None] = found[0] if found else ()
         known = zip(units, texts, strict=True)
-        return Loaded(
-            version=version.decode() if version else "0",
-            state=FoldState.from_json(body) if body else FoldState(),
-            units={unit: UnitMemory.from_json(text) for unit, text in known if text},
-        )
+        with _unless_unreadable():
+            return Loaded(
+                version=version.decode() if version else "0",
+                state=FoldState.from_json(body) if body else FoldState(),
+                units={unit: UnitMemory.from_json(text) for unit, text in known if text},
+            )
 
     async def due(self, name: str, now: float, most: int) -> list[str]:
         """Members of ``ripening`` whose second has come, the earliest first."""
@@ -189,6 +234,14 @@ def _parsed(text: bytes) -> Watch | None:
         return Watch.model_validate_json(text)
     except ValidationError:
         return None
+
+
+@contextmanager
+def _unless_unreadable() -> Iterator[None]:
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Unreadable from error
 
 
 @asynccontextmanager

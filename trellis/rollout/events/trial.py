@@ -20,10 +20,12 @@ class UnitNews(NamedTuple):
 
 
 class TrialEvents:
-    """Of all rollouts of one place, over their durable Redis."""
+    """Of all rollouts of one place, over their durable Redis; ``by_tag`` where gateways split by unit,
+    so that there is no other evidence of errors and latency.
+    """
 
-    def __init__(self, store: FoldStore) -> None:
-        self._store = store
+    def __init__(self, store: FoldStore, *, by_tag: bool = False) -> None:
+        self._store, self._by_tag = store, by_tag
         self._watches: dict[str, Watch] = {}
 
     async def expect(
@@ -38,7 +40,7 @@ class TrialEvents:
 
         To be called before the routing table has them. Raises ``EventsDown``.
         """
-        before = self._watches.get(trial) or await self._stored(trial)
+        before = self._watches.get(trial) or await self._store.stored(trial)
         wanted = Watch(
             name=trial,
             model=model,
@@ -59,12 +61,13 @@ class TrialEvents:
         """
         watch = self._watches.get(trial)
         try:
-            watch = watch or await self._stored(trial)
+            watch = watch or await self._store.stored(trial)
             if watch is None:
                 return UnitNews((), after)
             news = await self._store.news(watch, after)
         except EventsDown as error:
-            return UnitNews((blind_look(guardrails, str(error)),), after)
+            blind = blind_look(guardrails, str(error), by_tag=self._by_tag)
+            return UnitNews((blind,), after)
         looks = looks_of(news.blocks)
         if news.incomplete:
             looks = (*looks, blind_look(guardrails, news.incomplete))
@@ -81,9 +84,6 @@ class TrialEvents:
         """The trial is over. Raises ``EventsDown``."""
         self._watches.pop(trial, None)
         await self._store.drop(trial)
-
-    async def _stored(self, trial: str) -> Watch | None:
-        return next((w for w in await self._store.watches() if w.name == trial), None)
 
 
 def trial_of(namespace: str, rollout: str, status: RolloutStatus) -> str | None:

@@ -1,4 +1,8 @@
-"""Guardrails on means: meanLatency in seconds, where less is better, and scores, where more is."""
+"""Guardrails on means: meanLatency in seconds, where less is better, and scores, where more is.
+
+Scores may lie below 0, where a part of stable's mean is less than it all: a ratio ``r`` of scores allows
+a canary that is worse than stable's mean ``s`` by at most ``(1 - 1/r) |s|``.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,6 +15,7 @@ from trellis.rollout.evidence import words
 from trellis.rollout.evidence.checks import check_moments
 from trellis.rollout.evidence.counted import DEFAULT_RATIO
 from trellis.rollout.evidence.means import MeanContrast
+from trellis.rollout.evidence.mixtures import log_average
 from trellis.rollout.evidence.tallies import Stream
 from trellis.rollout.looks import Moments, SideLook
 
@@ -69,11 +74,21 @@ class MeanEvidence:
     def log_e(self, *, worse: bool) -> float:
         """The logarithm of the e-value against being within the margin (``worse``), or beyond it."""
         ratio, difference = self.margin.ratio or 1.0, self.margin.difference
-        if self._higher_is_better:
-            ratio, difference = 1 / ratio, -difference
-        if worse != self._higher_is_better:
-            return self.contrast.log_above(ratio=ratio, difference=difference)
-        return self.contrast.log_below(ratio=ratio, difference=difference)
+        if not self._higher_is_better:
+            return self._log_beyond(ratio, difference, above=worse)
+        if self.margin.ratio is None:
+            return self._log_beyond(1.0, -difference, above=not worse)
+        # Fine is at least s - k |s|, so at least (1 - k) s or at least (1 + k) s: harm has the smaller
+        # of two e-values, and what is not fine is below both, so within has their mean.
+        part = 1 - 1 / ratio
+        one, other = (
+            self._log_beyond(times, 0.0, above=not worse) for times in (1 - part, 1 + part)
+        )
+        return min(one, other) if worse else log_average(one, other)
+
+    def _log_beyond(self, ratio: float, difference: float, *, above: bool) -> float:
+        of = self.contrast.log_above if above else self.contrast.log_below
+        return of(ratio=ratio, difference=difference)
 
     def judge(self, alpha: float) -> GuardrailVerdict:
         """Numbers and words, without a state; the interval at ``1 - alpha``.

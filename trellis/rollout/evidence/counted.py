@@ -7,9 +7,11 @@ negligible rate ``NEGLIGIBLE_RESTARTS`` for being within, and none for harm: wit
 either side no ratio would ever let a version pass.
 
 A look of one side alone compares nothing, and is no part of the tallies: nobody may take it for a
-comparison in which there was no harm. Of errors there is one thing to learn from it: where all of
-stable's answers come from a cache, which cannot fail, the canary's visits are held against a share of
-``TOO_MANY_ALONE`` instead, which a sixteenth of harm's wealth is set aside for.
+comparison in which there was no harm. Of units that err there is one thing to learn from it: there
+exposures show that stable answered, and from its cache, which cannot fail. So the canary's visits are
+held against a share of ``TOO_MANY_ALONE`` instead, which a sixteenth of harm's wealth is set aside for.
+Of requests that were split one by one it says nothing: that stable had none is chance, and both sides
+may err more often than that.
 
 Of conversions more is better: there the sides change places, and what people see is turned back.
 """
@@ -41,7 +43,7 @@ DEFAULT_RATIO = 1.5
 #: takes about nine pod-minutes without a restart; harm is judged by the ratio alone.
 NEGLIGIBLE_RESTARTS = 1 / 120
 
-#: Errors of a canary with nothing to compare it with: a larger share is harm whatever stable would do.
+#: Errors of a canary's units with nothing to compare it with: a larger share is harm whatever stable would do.
 TOO_MANY_ALONE = 0.05
 _LOG_SET_ASIDE, _LOG_KEPT = math.log(1 / 16), math.log(15 / 16)
 
@@ -83,7 +85,7 @@ class CountedEvidence:
         mine = self._checked(f"canary.counts.{name}", canary.counts.get(name, NOTHING))
         theirs = self._checked(f"stable.counts.{name}", stable.counts.get(name, NOTHING))
         if not (mine.total and theirs.total):
-            return self._one_sided(mine)
+            return self._one_sided(mine) if stream == "units" else self
         sides = (theirs, mine) if self._higher_is_better else (mine, theirs)
         ratio = self.ratio.add(*sides)
         share = self.share.add(mine) if self.share else None

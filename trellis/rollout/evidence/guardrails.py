@@ -18,6 +18,7 @@ from trellis.rollout.evidence.averaged import MeanEvidence
 from trellis.rollout.evidence.counted import CountedEvidence
 from trellis.rollout.evidence.limited import LimitEvidence
 from trellis.rollout.looks import Look
+from trellis.telemetry.logs import get_logger
 
 GuardrailEvidence = CountedEvidence | LimitEvidence | MeanEvidence
 
@@ -79,20 +80,15 @@ class RolloutEvidence:
     def from_state(
         cls, state: Mapping[str, Any], guardrails: tuple[Guardrail, ...], alpha: float
     ) -> Self:
-        """What ``to_state`` gave. Guardrails that are the same go on, the others start anew.
-
-        An empty state starts all. Raises ``ValueError`` where a guardrail's part is damaged.
+        """What ``to_state`` gave. Guardrails that are the same go on; the others, and those whose part
+        is damaged, start anew. An empty state starts all.
         """
         empty = cls.start(guardrails, alpha)
-        parts = state.get("parts", {})
+        parts, blind = (_mapping(state.get(key)) for key in ("parts", "blind"))
         return replace(
             empty,
             parts=tuple(_restored(part, parts.get(part.guardrail.name)) for part in empty.parts),
-            blind={
-                guardrail.name: state["blind"][guardrail.name]
-                for guardrail in guardrails
-                if guardrail.name in state.get("blind", {})
-            },
+            blind={rail.name: str(blind[rail.name]) for rail in guardrails if rail.name in blind},
         )
 
 
@@ -109,11 +105,16 @@ def _rules(guardrail: Guardrail) -> dict[str, Any]:
     return guardrail.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def _restored(empty: GuardrailEvidence, state: Mapping[str, Any] | None) -> GuardrailEvidence:
+def _mapping(state: Any) -> Mapping[str, Any]:
+    return state if isinstance(state, Mapping) else {}
+
+
+def _restored(empty: GuardrailEvidence, state: Any) -> GuardrailEvidence:
     guardrail = empty.guardrail
-    if state is None or state.get("of") != _rules(guardrail):
+    if _mapping(state).get("of") != _rules(guardrail):
         return empty
     try:
         return _kind(guardrail).from_state(guardrail, state)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"evidence of {guardrail.name}: {error!r}") from error
+    except (AttributeError, ValueError, KeyError, TypeError) as error:
+        get_logger().warning("evidence is damaged", guardrail=guardrail.name, why=repr(error))
+        return empty

@@ -27,7 +27,7 @@ class ControlServer:
     """The table and the control behind one address.
 
     ``token`` guards all but the table where ``open_table`` says so; without a token only the
-    table is answered.
+    table is answered. ``/ready`` is 503 until ``ready`` says that all is known.
     """
 
     def __init__(
@@ -38,9 +38,10 @@ class ControlServer:
         tell: Tell,
         *,
         open_table: bool = False,
+        ready: Callable[[], bool] = lambda: True,
     ) -> None:
         self._tables, self._control, self._token, self._tell = tables, control, token, tell
-        self._open_table = open_table
+        self._open_table, self._is_ready = open_table, ready
         self._runner: web.AppRunner | None = None
         self.url = ""
 
@@ -51,6 +52,7 @@ class ControlServer:
         app.add_routes(
             [
                 web.get("/health", self._health),
+                web.get("/ready", self._ready),
                 web.get("/metrics", self._metrics),
                 web.get("/models", self._models),
                 web.post("/models/{model}/versions/{version}:activate", self._activate),
@@ -87,7 +89,7 @@ class ControlServer:
             return _error(error.status, f"{error.reason}: {request.method} {request.path[:128]}")
 
     def _may(self, request: web.Request) -> bool:
-        if request.path in {"/health", "/metrics"} or (
+        if request.path in {"/health", "/ready", "/metrics"} or (
             self._open_table and request.path == "/routing-table"
         ):
             return True
@@ -97,6 +99,11 @@ class ControlServer:
         )
 
     async def _health(self, _request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        if not self._is_ready():
+            return _error(503, "what is watched was not listed yet")
         return web.json_response({"status": "ok"})
 
     async def _metrics(self, _request: web.Request) -> web.Response:

@@ -7,6 +7,7 @@ the answer comes when the table changes, or is 304 after N seconds. Whoever name
 
 import asyncio
 import contextlib
+import hashlib
 import re
 import time
 from collections.abc import Iterator
@@ -42,7 +43,8 @@ class TableServer:
         async with self._changed:
             self._table = table
             self._body = table.model_dump_json(by_alias=True).encode()
-            self._etag = f'"{table.version}"'
+            # Two replicas may give different tables the same number.
+            self._etag = f'"{table.version}-{hashlib.sha256(self._body).hexdigest()[:16]}"'
             self._changed.notify_all()
 
     @property

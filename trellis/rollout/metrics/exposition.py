@@ -3,6 +3,7 @@
 A queue-proxy's page has some 200 KB, of which a twentieth counts: only those lines are taken apart.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -23,12 +24,23 @@ class Sample(NamedTuple):
 
 
 def samples(page: bytes, names: Sequence[str]) -> Iterator[Sample]:
-    """The page's series of ``names``. Raises ``ValueError`` where one's value is no number."""
+    """The page's series of ``names``, which all count something.
+
+    Raises ``ValueError`` where one's value is no finite number from 0 on.
+    """
     wanted = b"|".join(re.escape(name.encode()) for name in names)
     lines = re.compile(rb"^(" + wanted + rb")(?:\{" + _LABELS + rb"\})? +(\S+)", re.MULTILINE)
     for match in lines.finditer(page):
         name, labels, value = match.groups()
-        yield Sample(name.decode(), dict(_labels(labels or b"")), float(value))
+        yield Sample(name.decode(), dict(_labels(labels or b"")), counter(name.decode(), value))
+
+
+def counter(name: str, value: bytes | str) -> float:
+    """What a counter or a bucket stands at. Raises ``ValueError`` where that is no such number."""
+    number = float(value)
+    if not (math.isfinite(number) and number >= 0):
+        raise ValueError(f"{name} stands at {number:g}")
+    return number
 
 
 def _labels(text: bytes) -> Iterator[tuple[str, str]]:

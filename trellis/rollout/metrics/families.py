@@ -77,7 +77,7 @@ def of_queue_proxy(
         elif not by_tag:
             edge = float(sample.labels["le"])
             buckets[edge] = buckets.get(edge, 0.0) + sample.value
-    counts, problems = _over(buckets, total, guardrails)
+    counts, problems = _over(PROXY_BUCKET, buckets, total, guardrails)
     counts |= {rail.name: Count(errors, total) for rail in guardrails if rail.metric == "errors"}
     return PodTold(Counters(total + tagged, counts), problems, tagged)
 
@@ -105,7 +105,7 @@ def of_trellis(series: Iterable[Sample], revision: str, guardrails: Sequence[Gua
                 duration_sum += sample.value
             case "trellis_request_duration_seconds_squares_total":
                 squares += sample.value
-    counts, problems = _over(buckets, durations, guardrails)
+    counts, problems = _over(OWN_BUCKET, buckets, durations, guardrails)
     counts |= {rail.name: Count(errors, total) for rail in guardrails if rail.metric == "errors"}
     moments = {
         rail.name: Moments(durations, duration_sum, squares)
@@ -116,11 +116,11 @@ def of_trellis(series: Iterable[Sample], revision: str, guardrails: Sequence[Gua
 
 
 def _over(
-    buckets: Mapping[float, float], total: float, guardrails: Sequence[Guardrail]
+    family: str, buckets: Mapping[float, float], total: float, guardrails: Sequence[Guardrail]
 ) -> tuple[dict[str, Count], dict[str, str]]:
-    """By latency guardrail how many took longer, or that its threshold is no edge.
+    """By latency guardrail how many took longer, or why that cannot be told.
 
-    Without any request there are no buckets yet.
+    Without any request there are no buckets yet; with some, that there are none says nothing of them.
     """
     counts: dict[str, Count] = {}
     problems: dict[str, str] = {}
@@ -129,8 +129,10 @@ def _over(
         edge = next((edge for edge in buckets if math.isclose(edge, threshold)), None)
         if edge is not None:
             counts[name] = Count(max(0.0, total - buckets[edge]), total)
+        elif not buckets and not total:
+            counts[name] = Count(0.0, 0.0)
         elif not buckets:
-            counts[name] = Count(0.0, total)
+            problems[name] = f"no buckets of {family} are exported, though {total:g} requests were"
         else:
             problems[name] = (
                 f"{threshold:g} s is no edge of the buckets that count its requests;"

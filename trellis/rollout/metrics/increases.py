@@ -3,12 +3,16 @@
 No pod's clock is asked: every span is by the reader's own, so that skew between pods changes nothing.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from trellis.rollout.looks import Count, Moments
 from trellis.rollout.metrics.port import Counters, Pod
 from trellis.rollout.metrics.snapshot import PodMemory, Side
+
+#: Of sums of squares, as floats are added up and taken from each other.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,12 @@ def increase(before: PodMemory, now: Counters) -> Increase:
         witness = now.witness or 0.0
         if before.witness is not None and witness >= before.witness:
             witness -= before.witness
-        return Increase(now.requests, witness, now.counts, now.moments)
+        moments = {
+            name: _since_anew(before.moments[name], values)
+            for name, values in now.moments.items()
+            if name in before.moments
+        }
+        return Increase(now.requests, witness, now.counts, moments)
     return Increase(
         requests=now.requests - before.requests,
         witness=_witnessed(before, now),
@@ -78,13 +87,15 @@ def remember(
     )
     if counters is None:
         return memory
+    kept = {} if restarted else dict(memory.moments)
     return replace(
         memory,
         requests=counters.requests,
         witness=counters.witness,
         sampled=counters.sampled,
         counts=counters.counts,
-        moments=counters.moments,
+        # Without a witness the predictor's own page was not read: it goes on from where it was.
+        moments=counters.moments if counters.witness is not None else {**kept, **counters.moments},
         silent_since=None,
     )
 
@@ -105,11 +116,25 @@ def _grown(before: Count, now: Count) -> Count:
 
 
 def _added(before: Moments, now: Moments) -> Moments:
-    """Nothing where the values began anew; a value may be in one sum and not yet in another."""
-    number, total = now.number - before.number, max(0.0, now.total - before.total)
-    if number <= 0:
+    """Nothing where the values began anew."""
+    return _of_values(
+        now.number - before.number, now.total - before.total, now.squares - before.squares
+    )
+
+
+def _since_anew(before: Moments, now: Moments) -> Moments:
+    """The queue-proxy may have begun anew alone: then the predictor's values are those since."""
+    return _added(before, now) if now.number >= before.number else _of_values(*now)
+
+
+def _of_values(number: float, total: float, squares: float) -> Moments:
+    """Those of real values, rounding apart; nothing where they are none: a page that is written while
+    it is read has a value in one sum and not yet in another.
+    """
+    least = total * total / number if number > 0 else math.inf
+    if total < 0 or squares < least * (1 - _ROUNDING) or not math.isfinite(least):
         return Moments(0.0, 0.0, 0.0)
-    return Moments(number, total, max(now.squares - before.squares, total**2 / number))
+    return Moments(number, total, max(squares, least))
 
 
 def _witnessed(before: PodMemory, now: Counters) -> float:

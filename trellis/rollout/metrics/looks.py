@@ -1,9 +1,9 @@
 """The snapshot and what is read now, to the next snapshot and a look, pure.
 
-A look of requests closes once it has ``ENOUGH`` of both sides together. Only their number decides, never
-what came of them: then the events' place within the look tells nothing of the sides. Of n requests
-1/n of the information is lost, so that a look of 20 costs a twentieth; shorter ones cost a quiet
-service all that it has, for a look with one side alone says nothing.
+A look of requests closes once it has ``ENOUGH`` of both sides together, and some of each: with one side
+alone there is nothing to compare. (A ``limit`` compares nothing, and waits for no other side.) Only their
+numbers decide, never what came of them: then the events' place within the look tells nothing of the
+sides. Of n requests 1/n of the information is lost, so that a look of 20 costs a twentieth.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -57,10 +57,10 @@ def _begun(
 ) -> tuple[Snapshot, Look]:
     """Counted from now: what a pod that is silent now tells later reaches into the stage before."""
     pods = before.pods if before is not None else {}
-    unread = {name: replace(pod, requests=None) for name, pod in pods.items()}
+    unread = {name: replace(pod, requests=None, moments={}) for name, pod in pods.items()}
     last = before.sides if before is not None else dict.fromkeys(SIDES, SideMemory())
     snapshot = Snapshot(stage, readings.time, _listed(unread, readings, revisions))
-    waiting = {name for name, size in _sizes(last).items() if size > 0}
+    waiting = {name for name, sizes in _sizes(last).items() if sum(sizes) > 0}
     return snapshot, _look(last, waiting & names)
 
 
@@ -77,10 +77,7 @@ def _gone_on(
         "canary": replace(canary, missed=0 if asked_of_canary else canary.missed + asked_of_stable),
         "stable": replace(stable, missed=0 if asked_of_stable else stable.missed + asked_of_canary),
     }
-    by_pod = {rail.name for rail in rails if rail.metric in BY_POD}
-    closed = {
-        name for name, size in _sizes(sides).items() if size >= ENOUGH or (name in by_pod and size)
-    }
+    closed = _closed(sides, rails)
     snapshot = Snapshot(
         before.stage,
         readings.time,
@@ -170,15 +167,27 @@ def _listed(
     return kept
 
 
-def _sizes(sides: Mapping[Side, SideMemory]) -> dict[str, float]:
-    """Of both sides together, by guardrail."""
-    sizes: dict[str, float] = {}
-    for side in sides.values():
-        for name, count in side.counts.items():
-            sizes[name] = sizes.get(name, 0.0) + count.total
-        for name, values in side.moments.items():
-            sizes[name] = sizes.get(name, 0.0) + values.number
-    return sizes
+def _closed(sides: Mapping[Side, SideMemory], rails: Sequence[Guardrail]) -> set[str]:
+    """The guardrails of which a look is complete."""
+    by_pod = {rail.name for rail in rails if rail.metric in BY_POD}
+    one_armed = {rail.name for rail in rails if rail.limit is not None}
+    return {
+        name
+        for name, sizes in _sizes(sides).items()
+        if (sum(sizes) >= ENOUGH and (all(sizes) or name in one_armed))
+        or (name in by_pod and any(sizes))
+    }
+
+
+def _sizes(sides: Mapping[Side, SideMemory]) -> dict[str, tuple[float, float]]:
+    """Of canary and stable, by guardrail."""
+    numbers: dict[Side, dict[str, float]] = {
+        side: {name: count.total for name, count in of.counts.items()}
+        | {name: values.number for name, values in of.moments.items()}
+        for side, of in sides.items()
+    }
+    canary, stable = (numbers[side] for side in SIDES)
+    return {name: (canary.get(name, 0.0), stable.get(name, 0.0)) for name in canary | stable}
 
 
 def _emptied(side: SideMemory, names: AbstractSet[str]) -> SideMemory:

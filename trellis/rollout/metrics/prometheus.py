@@ -6,7 +6,6 @@ come and go make of them is decided in one place (``looks``).
 """
 
 import asyncio
-import math
 import re
 import time
 from collections import defaultdict
@@ -19,7 +18,7 @@ import orjson
 from yarl import URL
 
 from trellis.contracts.rollout import Guardrail
-from trellis.rollout.metrics.exposition import Sample
+from trellis.rollout.metrics.exposition import Sample, counter
 from trellis.rollout.metrics.families import (
     MIXED,
     OWN_NAMES,
@@ -81,15 +80,15 @@ class PrometheusCounters:
                     self._by_pod("time() - timestamp({up})", revisions),
                     self._series(OWN_NAMES, "predictors", "revision", revisions),
                 )
+            # Ages are by Prometheus' own clock, which may be another than this one.
+            scraped = {pod: now - age for pod, age in ages.items() if up.get(pod) == 1}
+            return _readings(now, pods, service, wanted, (proxies, scraped, own))
         except TimeoutError:
             return self._down(now, pods, wanted, f"no answer within {ANSWER_SECONDS:g} s")
         except (_Down, aiohttp.ClientError, OSError) as error:
             return self._down(now, pods, wanted, str(error) or type(error).__name__)
         except (AttributeError, KeyError, TypeError, ValueError):
             return self._down(now, pods, wanted, "its answer could not be read")
-        # Ages are by Prometheus' own clock, which may be another than this one.
-        scraped = {pod: now - age for pod, age in ages.items() if up.get(pod) == 1}
-        return _readings(now, pods, service, wanted, (proxies, scraped, own))
 
     async def _series(
         self,
@@ -102,9 +101,8 @@ class PrometheusCounters:
         by_pod: defaultdict[str, list[Sample]] = defaultdict(list)
         for series in found:
             labels = dict(series["metric"])
-            value = float(series["value"][1])
-            if math.isfinite(value):
-                by_pod[labels.get("pod", "")].append(Sample(labels["__name__"], labels, value))
+            value = counter(labels["__name__"], series["value"][1])
+            by_pod[labels.get("pod", "")].append(Sample(labels["__name__"], labels, value))
         return by_pod
 
     async def _by_pod(self, expression: str, revisions: Sequence[str]) -> dict[str, float]:
@@ -174,9 +172,11 @@ def _readings(
         problems |= told.problems
         if told.tagged:
             problems |= {rail.name: MIXED for rail in means}
+        elif pod.name not in own and expected:
+            problems |= {rail.name: NO_SERIES.format(pod=pod.name) for rail in means}
         counters[pod.name] = replace(
             told.counters,
-            moments={} if told.tagged else mine.counters.moments,
+            moments=mine.counters.moments if pod.name in own and not told.tagged else {},
             witness=mine.counters.requests if pod.name in own else None,
             sampled=scraped[pod.name],
         )

@@ -106,9 +106,14 @@ class DirectScrape:
             self._proxy(pod, service, [rail for rail in guardrails if rail not in means]),
             self._own(pod, means),
         )
-        if told.counters is None or own.counters is None:
+        if told.counters is None:
             return told
-        moments, problems = own.counters.moments, dict(told.problems or {})
+        problems = dict(told.problems or {})
+        if own.counters is None:
+            if pod.ready and not pod.terminating:
+                problems |= dict.fromkeys((rail.name for rail in means), own.unread)
+            return told._replace(problems=problems)
+        moments = own.counters.moments
         if tagged:
             moments = {}
             problems |= dict.fromkeys((rail.name for rail in means), MIXED)

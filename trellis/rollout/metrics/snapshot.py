@@ -1,5 +1,6 @@
 """What is remembered between two readings: kept in the Rollout's status, so that a restart goes on."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -81,15 +82,19 @@ class Snapshot:
         pods: dict[str, PodMemory] = {}
         for name, pod in state["pods"].items():
             side, warm_from, seen, ready, restarts = pod["of"]
-            requests, witness, sampled, silent_since = pod["read"]
+            requests, witness, sampled, silent_since = map(_maybe, pod["read"])
+            warm_from, seen, restarts = _number(warm_from), _number(seen), int(restarts)
             memory = PodMemory(side, warm_from, seen, ready, restarts, requests, witness, sampled)
             pods[name] = replace(memory, silent_since=silent_since, **_remembered(pod))
         sides: dict[Side, SideMemory] = {}
         for key in SIDES:
             of = state["sides"][key]
             missed, unwitnessed, fresh = of["of"]
-            sides[key] = SideMemory(missed, unwitnessed, fresh, **_remembered(of))
-        return cls(state["stage"], state["time"], pods, sides)
+            remembered = _remembered(of)
+            sides[key] = SideMemory(
+                _number(missed), _number(unwitnessed), _maybe(fresh), **remembered
+            )
+        return cls(state["stage"], _number(state["time"]), pods, sides)
 
 
 def _told(of: PodMemory | SideMemory) -> dict[str, dict[str, list[float]]]:
@@ -101,6 +106,19 @@ def _told(of: PodMemory | SideMemory) -> dict[str, dict[str, list[float]]]:
 
 def _remembered(state: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "counts": {name: Count(*values) for name, values in state["counts"].items()},
-        "moments": {name: Moments(*values) for name, values in state["moments"].items()},
+        "counts": {name: Count(*map(_number, of)) for name, of in dict(state["counts"]).items()},
+        "moments": {
+            name: Moments(*map(_number, of)) for name, of in dict(state["moments"]).items()
+        },
     }
+
+
+def _number(value: Any) -> float:
+    """JSON has null for what is no number. Raises ``TypeError`` or ``ValueError`` for it."""
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is no number")
+    return float(value)
+
+
+def _maybe(value: Any) -> float | None:
+    return None if value is None else _number(value)

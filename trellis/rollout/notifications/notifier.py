@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import aiohttp
+from pydantic import SecretStr
 
 from trellis.rollout.notifications.event import Subject, message_of
 from trellis.rollout.notifications.target import Target
 from trellis.rollout.plan.decision import Notification
-from trellis.rollout.settings import Settings
 from trellis.telemetry.metrics import ControllerMetrics
 from trellis.web.signing import WebhookSigner
 
@@ -56,11 +56,13 @@ class Notifier:
 
 
 @asynccontextmanager
-async def open_notifier(settings: Settings, metrics: ControllerMetrics) -> AsyncIterator[Notifier]:
-    """Made from the settings; at the end attempts are broken off, and made again by the next controller."""
-    secret = settings.notification_secret
+async def open_notifier(
+    urls: SecretStr | None, secret: SecretStr | None, metrics: ControllerMetrics
+) -> AsyncIterator[Notifier]:
+    """``urls`` are separated by spaces, ``secret`` signs, as the settings have them; at the end attempts
+    are broken off, and made again by the next controller.
+    """
     signer = WebhookSigner(secret.get_secret_value()) if secret else None
-    urls = settings.notification_urls
     async with aiohttp.ClientSession(
         cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
     ) as session:

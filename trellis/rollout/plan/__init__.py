@@ -7,7 +7,6 @@ follows from that status alone. docs/rollout/steps.md has the phases and their r
 
 from trellis.rollout.plan.deciding import decide
 from trellis.rollout.plan.decision import Announcement, Decision, Notification
-from trellis.rollout.plan.deletion import on_delete
 from trellis.rollout.plan.following import looking, wanted_field, wanted_table
 from trellis.rollout.plan.gateways import GatewaysSeen
 
@@ -18,7 +17,6 @@ __all__ = [
     "Notification",
     "decide",
     "looking",
-    "on_delete",
     "wanted_field",
     "wanted_table",
 ]

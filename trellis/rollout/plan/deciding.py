@@ -18,7 +18,7 @@ from trellis.rollout.plan.pressing import is_pressing
 from trellis.rollout.plan.refusals import Refusal, refusal_of
 from trellis.rollout.plan.sentences import sentence
 from trellis.rollout.plan.stages import advance, begin_stages, guard, settle
-from trellis.rollout.plan.staleness import is_stale, unchanged
+from trellis.rollout.plan.staleness import is_half, is_stale, unchanged
 from trellis.rollout.plan.tracking import track
 from trellis.rollout.plan.trials import consider
 from trellis.rollout.plan.turning import begin_rollback, cover, finish_rollback, release
@@ -33,6 +33,7 @@ _TIMES = (
     "turned_at",
     "held_since",
     "seen_at",
+    "covered_at",
 )
 
 
@@ -56,7 +57,8 @@ def decide(
     Asked again and again with the status that came out, and nothing else changed, it comes to rest.
 
     ``seen`` older than what the last step was decided on (another controller's, that heard of the
-    InferenceService sooner) changes nothing. ``evidence`` is what ``status.evidence`` says, the present look included; None where no look
+    InferenceService sooner) changes nothing, nor does one whose Knative Service is away, except for
+    the message. ``evidence`` is what ``status.evidence`` says, the present look included; None where no look
     was taken yet. ``now``: seconds since 1970; a clock that steps back delays, and no more.
     ``required_requests``: of the canary, before ``noHarm`` advances; None while it is not known.
     ``rival``: an older Rollout of the same InferenceService. ``trouble``: what the cluster answered
@@ -67,8 +69,11 @@ def decide(
     memory = _awake(recall(status), now, notified)
     if seen is not None and is_stale(memory, seen, now):
         return unchanged(status, memory)
-    draft = Draft.of(status, memory, now)
     refusal = refusal_of(spec, seen, rival)
+    if refusal is None and seen is not None and is_half(status, seen):
+        message = f"the Knative Service of {seen.name} is away: nothing is moved until it is back"
+        return unchanged(status, memory, message)
+    draft = Draft.of(status, memory, now)
     if refusal is not None or seen is None:
         refusals.note(draft, refusal)
         refuse_all(draft, commands, refusal.message if refusal else "")

@@ -12,11 +12,22 @@ _BY_REQUEST = frozenset(("errors", "latency", "meanLatency"))
 
 def canary_requests(spec: RolloutSpec, evidence: tuple[GuardrailVerdict, ...]) -> float:
     """The requests that the canary has answered, as the guardrail that saw the fewest counts them."""
+    return min((verdict.canary.total for verdict in _counting(spec, evidence)), default=0.0)
+
+
+def stable_requests(spec: RolloutSpec, evidence: tuple[GuardrailVerdict, ...]) -> float:
+    """Those that stable has answered beside them, likewise."""
+    return min((verdict.stable.total for verdict in _counting(spec, evidence)), default=0.0)
+
+
+def _counting(
+    spec: RolloutSpec, evidence: tuple[GuardrailVerdict, ...]
+) -> tuple[GuardrailVerdict, ...]:
+    """The verdicts that count requests; all where none does."""
     by_request = {
         guardrail.name for guardrail in spec.guardrails if guardrail.metric in _BY_REQUEST
     }
-    totals = [verdict.canary.total for verdict in evidence if verdict.name in by_request]
-    return min(totals or [verdict.canary.total for verdict in evidence], default=0.0)
+    return tuple(verdict for verdict in evidence if verdict.name in by_request) or evidence
 
 
 def baseline(evidence: tuple[GuardrailVerdict, ...]) -> dict[str, Baseline]:

@@ -37,6 +37,7 @@ class Memory(BaseModel):
 
     course: Course = "idle"
     clearing: bool = False  #: at rest, yet at weight 0 until the newest is let through
+    covered_at: float | None = None  #: at rest, since when the webhook's weight 0 is kept
     released: bool = False  #: the weight is to be absent, so that the newest has all traffic
     next_step: int = 1  #: that a ready version enters from Waiting
     asked_at: float | None = None  #: when the stage's weight was asked for

@@ -78,6 +78,8 @@ def _at_rest(draft: Draft, seen: ServiceSeen) -> str:
     if draft.stable is None:
         return f"{seen.wanted_version} is the first version and takes all traffic once it is ready"
     text = f"{draft.stable.version} has all traffic"
+    if draft.memory.covered_at is not None:
+        return f"{text}; the weight 0 that came with a request is kept until KServe has carried it over"
     if seen.created != seen.rolled_out and seen.created is not None:
         return f"{text}; {seen.created} is a new revision of it and is let through once it is ready"
     return text if draft.memory.course == "promoted" else f"{text}, nothing is on trial"

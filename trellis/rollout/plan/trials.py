@@ -63,6 +63,7 @@ def _start(draft: Draft, canary: Side) -> None:
     draft.remember(
         course="waiting",
         clearing=False,
+        covered_at=None,
         released=False,
         next_step=1,
         asked_at=None,

@@ -17,6 +17,9 @@ from trellis.rollout.seen import ServiceSeen
 
 #: Seconds after which a gateway that does not ask for its table is waited for no longer.
 TURNING_BOUND = 10.0
+#: Seconds that KServe is given to carry a change over, before a weight 0 that came with it is taken
+#: for one of a version that came and went.
+CARRYING_BOUND = 30.0
 
 
 def turn_away(draft: Draft) -> None:
@@ -51,17 +54,30 @@ def release(draft: Draft, facts: Facts) -> None:
     if memory.course == "promoting":
         draft.weight = 100
         draft.remember(released=True)
-    elif memory.course in AT_REST and draft.stable is not None and seen.settled:
-        draft.remember(released=True, clearing=False)
+    elif (
+        memory.course in AT_REST
+        and draft.stable is not None
+        and seen.settled
+        and (memory.covered_at is None or draft.now - memory.covered_at >= CARRYING_BOUND)
+    ):
+        draft.remember(released=True, clearing=False, covered_at=None)
 
 
 def cover(draft: Draft, seen: ServiceSeen) -> None:
-    """At rest, keep a weight that the webhook set: its version came and went unseen.
+    """At rest, keep a weight that the webhook set: its version came and went unseen, or has not come.
 
-    Without it the newest *ready* revision would have all traffic, which may be that version's.
+    Without it the newest *ready* revision would have all traffic, which may be that version's. What
+    a version is KServe decides, and until it did, the service seems to ask for what is stable. Where
+    a trial has ended (``clearing``) it was seen to be asked for again, and nothing is to come.
     """
-    set_unasked = seen.weight is not None and seen.weight_owner in {"us", "nobody"}
-    if draft.memory.course in AT_REST and draft.memory.released and set_unasked:
+    memory = draft.memory
+    if memory.course not in AT_REST or draft.stable is None:
+        return
+    if memory.clearing and not memory.released:
+        return
+    if seen.weight == 0 and seen.weight_owner == "nobody":
+        draft.remember(released=False, clearing=True, covered_at=draft.now)
+    elif memory.released and seen.weight is not None and seen.weight_owner in {"us", "nobody"}:
         draft.remember(released=False, clearing=True)
 
 

@@ -12,7 +12,7 @@ An explicit other weight is let through: whoever writes it means it, and the Rol
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from trellis.contracts.rollout_status import Phase
@@ -44,11 +44,14 @@ _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 @dataclass(frozen=True)
 class Governing:
-    """The Rollout of an InferenceService, as far as admission asks."""
+    """The Rollout of an InferenceService, as far as admission asks; ``warning`` is for whoever sends
+    a request.
+    """
 
     name: str
     phase: Phase
     same_version: Literal["follow", "trial"] = "follow"
+    warning: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,15 +65,20 @@ class Admitted:
 
 def admit(request: Mapping[str, Any], governing: Governing | None) -> Admitted:
     """``request`` is that of an AdmissionReview; the same for a dry run."""
-    operation, new = request.get("operation"), request.get("object") or {}
-    if governing is None or operation not in {"CREATE", "UPDATE"} or _by_us(request):
+    if governing is None or request.get("operation") != "UPDATE" or _by_us(request):
         return Admitted()
-    weight = _predictor(new).get(_WEIGHT)
-    old = request.get("oldObject") or {}
-    before = _predictor(old).get(_WEIGHT)
-    if operation == "CREATE" or weight not in {None, before}:
-        # KServe gives a first version all traffic, whatever the field says.
-        return Admitted(warnings=_advice(new, weight, governing))
+    admitted = _admit(request.get("oldObject") or {}, request.get("object") or {}, governing)
+    if governing.warning:
+        return replace(admitted, warnings=(*admitted.warnings, governing.warning))
+    return admitted
+
+
+def _admit(old: Mapping[str, Any], new: Mapping[str, Any], governing: Governing) -> Admitted:
+    if not _predictor(new):
+        return Admitted()  # the API server refuses it, with words of its own
+    weight, before = _predictor(new).get(_WEIGHT), _predictor(old).get(_WEIGHT)
+    if weight is not None and weight != before:
+        return Admitted(warnings=(_advice(new, governing),))
     if _is_new(old, new, governing):
         return Admitted() if weight == 0 else Admitted("held", [_set(0, weight)])
     if weight is None and before is not None and governing.phase in _UNDER_WAY:
@@ -78,12 +86,9 @@ def admit(request: Mapping[str, Any], governing: Governing | None) -> Admitted:
     return Admitted()
 
 
-def _advice(new: Mapping[str, Any], weight: Any, governing: Governing) -> Sequence[str]:
-    if weight is None:
-        return ()
+def _advice(new: Mapping[str, Any], governing: Governing) -> str:
     name = new["metadata"].get("name", "")
-    advice = f"Rollout {governing.name} moves the traffic of {name}: leave {_WEIGHT} out"
-    return (advice,)
+    return f"Rollout {governing.name} moves the traffic of {name}: leave {_WEIGHT} out"
 
 
 def _set(weight: int, present: int | None) -> Mapping[str, Any]:
@@ -103,7 +108,12 @@ def _is_new(old: Mapping[str, Any], new: Mapping[str, Any], governing: Governing
 
 
 def _predictor(service: Mapping[str, Any]) -> Mapping[str, Any]:
-    return (service.get("spec") or {}).get("predictor") or {}
+    """What is asked for has not been held to its schema yet: anything may stand in a field."""
+    return _mapping(_mapping(service.get("spec")).get("predictor"))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _version(service: Mapping[str, Any]) -> Any:
@@ -111,7 +121,8 @@ def _version(service: Mapping[str, Any]) -> Any:
     told: dict[str, Any] = {}
     for field, value in _predictor(service).items():
         if field in {"containers", "initContainers"}:
-            told[field] = [_only(container, _OF_CONTAINER) for container in value or ()]
+            containers = value if isinstance(value, list) else ()
+            told[field] = [_only(_mapping(container), _OF_CONTAINER) for container in containers]
         elif field == "storageUris":
             told[field] = value
         elif isinstance(value, Mapping) and ("storageUri" in value or field == "model"):

@@ -62,11 +62,10 @@ class SecretKeeper:
         while True:
             try:
                 certificate = await self._kept() or await self._make()
-                break
-            except Conflict:  # another replica was faster: its certificate is there now
+                await self._trust(certificate)
+            except Conflict:  # another replica was faster: what it wrote is there now
                 continue
-        await self._trust(certificate)
-        return certificate.chain, certificate.key
+            return certificate.chain, certificate.key
 
     async def _kept(self) -> Certificate | None:
         """That of the Secret; None where the Secret has none that is good.

@@ -9,13 +9,15 @@ import pytest
 from tests.integration.redis_server import RedisServer
 from tests.integration.rollout.events.conftest import Stand
 from tests.unit.rollout.events.events import CONVERSIONS, ERRORS, LABELS, met, watch_of
+from trellis.contracts.rollout import Guardrail
 from trellis.gateway.events.store import Said
 from trellis.gateway.redis_clients import durable_redis
 from trellis.rollout.events import reader as reader_module
 from trellis.rollout.events.blocks import UNITS, Block
 from trellis.rollout.events.fold import Fold
 from trellis.rollout.events.reader import EventReader
-from trellis.rollout.events.store import EventsDown, Fate, FoldStore, Loaded
+from trellis.rollout.events.store import EventsDown, Fate, FoldStore, Loaded, Unreadable
+from trellis.rollout.events.trial import TrialEvents
 
 WATCH = watch_of(count_units=True)
 
@@ -146,6 +148,60 @@ async def test_the_same_reader_finds_what_it_left(
         assert (await stand.store.news(WATCH, 0)).exposures == {"canary": 20 * (number + 1)}
 
 
+async def test_own_entries_are_read_again_after_a_failure_before_windows_are_counted(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = watch_of(CONVERSIONS)
+    await stand.store.watch(watch)
+    await stand.write(*(met(n, request_id=f"r{n}") for n in range(20)))
+    reader = stand.reader()
+    await read_all(reader)
+    await stand.feed_back(*(Said(f"r{n}", "conversion", b"true", 50.0) for n in range(20)))
+
+    async def fails(*_arguments: object) -> Loaded:
+        raise EventsDown("the connection broke")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stand.store, "load", fails)
+        with pytest.raises(EventsDown):
+            await reader.step(0)
+    await read_all(reader, now=105.0)
+    blocks = (await stand.store.news(watch, 0)).blocks
+    assert counted(blocks, "conversions") == {"canary": (20, 20)}
+    assert await stand.unacknowledged() == 0
+
+
+@pytest.mark.parametrize("part", ["state", "unit", "watch"])
+async def test_a_watch_that_cannot_be_read_is_blind_and_holds_up_no_other(
+    stand: Stand, part: str
+) -> None:
+    damaged, well = (watch_of(CONVERSIONS, name=name) for name in ("damaged", "well"))
+    keys, reader = stand.store.keys, stand.reader()
+    for watch in (damaged, well):
+        await stand.store.watch(watch)
+    await stand.write(*(met(n, request_id=f"r{n}") for n in range(20)))
+    await read_all(reader)
+    if part == "state":
+        await stand.redis.hset(keys.state("damaged"), "body", '{"newer": true}')
+    elif part == "unit":
+        await stand.redis.hset(keys.units("damaged"), f"{0:016x}", "[1,")
+    else:
+        await stand.redis.hset(keys.watches, "damaged", '{"name": "damaged", "newer": true}')
+    await stand.write(*(met(n, time=1.0) for n in range(30)))
+    await read_all(reader, now=105.0)
+    assert await stand.unacknowledged() == 0
+    assert counted((await stand.store.news(well, 0)).blocks, "conversions") == {"canary": (20, 0)}
+    if part == "unit":
+        with pytest.raises(Unreadable):
+            await stand.store.load("damaged", [f"{0:016x}"])
+        assert (await stand.store.news(well, 0)).incomplete == ""
+    rails = ERRORS, CONVERSIONS, Guardrail(metric="restarts")
+    for by_tag, blind in ((False, {"conversions"}), (True, {"conversions", "errors"})):
+        news = await TrialEvents(stand.store, by_tag=by_tag).news("damaged", 0, rails)
+        assert set(news.looks[-1].blind) == (blind if part != "unit" else {"conversions"})
+        assert "a newer controller wrote it" in news.looks[-1].blind["conversions"]
+
+
 async def test_a_slow_reader_whose_entries_were_taken_over_counts_nothing(
     stand: Stand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -223,6 +279,17 @@ async def test_what_was_lost_is_told(stand: Stand) -> None:
     assert (news.dropped, news.unjoined) == (3, 2)
     assert "3 exposures were not stored and 2 can get no outcome" in news.incomplete
     assert (await stand.store.news(watch_of(), 0)).dropped == 9
+
+
+async def test_what_was_lost_before_the_watch_began_is_not_its_loss(stand: Stand) -> None:
+    watch, dropped = watch_of(), stand.store.keys.dropped
+    await stand.redis.hset(dropped, mapping={"model:leaf": 9, "joins:model:leaf": 2})
+    await stand.store.watch(watch)
+    assert (await stand.store.news(watch, 0)).incomplete == ""
+    await stand.redis.hincrby(dropped, "model:leaf", 3)
+    await stand.store.watch(watch.model_copy(update={"era": 2}))
+    news = await stand.store.news(watch, 0)
+    assert (news.dropped, news.unjoined) == (3, 0)
 
 
 async def test_a_watch_that_is_dropped_leaves_nothing(stand: Stand) -> None:

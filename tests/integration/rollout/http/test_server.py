@@ -216,3 +216,17 @@ async def test_the_evidence_of_an_experiment_stands_beside_what_it_is(
     async with http.get("/experiments/e/evidence") as answer:
         found = ExperimentView.model_validate(await answer.json())
     assert (found.name, found.spec.model, found.status.winner) == ("e", "tomato", "v2")
+
+
+async def test_it_is_ready_once_all_is_known(kept: Kept, told: list[str]) -> None:
+    known: list[bool] = []
+    server = ControlServer(TableServer(), kept, TOKEN, told.append, ready=lambda: bool(known))
+    await server.start("127.0.0.1", 0)
+    async with aiohttp.ClientSession(server.url) as session:
+        for status in (503, 200):
+            async with session.get("/ready") as answer:
+                assert answer.status == status
+            async with session.get("/health") as answer:
+                assert answer.status == 200
+            known.append(True)
+    await server.close()

@@ -23,6 +23,12 @@ def table(weight: float, previous: RoutingTable | None = None) -> RoutingTable:
     return compile_table({"tomato": arms}, None, previous)
 
 
+async def tag(session: aiohttp.ClientSession, url: str) -> str:
+    """The present table's."""
+    async with session.get(url) as answer:
+        return answer.headers["etag"]
+
+
 @pytest.fixture
 def server() -> TableServer:
     return TableServer()
@@ -55,16 +61,27 @@ async def test_who_asks_before_the_first_table_waits_for_it(
     await server.publish(first)
     async with await asked as answer:
         assert RoutingTable.model_validate_json(await answer.read()) == first
-        assert answer.headers["etag"] == '"1"'
+        assert answer.headers["etag"].startswith('"1-')
+
+
+async def test_two_replicas_tables_of_one_number_are_told_apart(
+    server: TableServer, url: str, session: aiohttp.ClientSession
+) -> None:
+    await server.publish(table(0))
+    known = await tag(session, url)
+    await server.publish(table(20))
+    async with session.get(url, headers={"if-none-match": known}) as answer:
+        assert (answer.status, (await answer.json())["version"]) == (200, 1)
 
 
 async def test_a_known_table_is_304_at_once_or_after_the_wait(
     server: TableServer, url: str, session: aiohttp.ClientSession
 ) -> None:
     await server.publish(table(0))
-    known = {"if-none-match": '"1"'}
+    present = await tag(session, url)
+    known = {"if-none-match": present}
     async with session.get(url, headers=known) as answer:
-        assert (answer.status, answer.headers["etag"]) == (304, '"1"')
+        assert (answer.status, answer.headers["etag"]) == (304, present)
     began = time.monotonic()
     async with session.get(url, headers={**known, "prefer": "wait=1"}) as answer:
         assert answer.status == 304
@@ -76,7 +93,8 @@ async def test_a_change_ends_the_wait(
 ) -> None:
     first = table(0)
     await server.publish(first)
-    headers = {"if-none-match": '"1"', "prefer": "respond-async, wait=60"}
+    known = await tag(session, url)
+    headers = {"if-none-match": known, "prefer": "respond-async, wait=60"}
     waiting = asyncio.create_task(session.get(url, headers=headers))
     await asyncio.sleep(0.1)
     await server.publish(table(20, first))
@@ -98,16 +116,18 @@ async def test_it_knows_which_table_each_follower_uses(
     assert await server.until_in_use(0.05)  # nobody follows
     await ask("gateway-1", None)
     assert not await server.until_in_use(0.05)
-    await ask("gateway-1", '"1"')
+    held = await tag(session, url)
+    await ask("gateway-1", held)
     assert await server.until_in_use(0.05)
-    await ask("gateway-2", '"1"')
+    await ask("gateway-2", held)
     await server.publish(table(20, first))
     assert server.behind == 2
-    await ask(None, '"2"')  # somebody who does not follow
-    await ask("gateway-1", '"2"')
+    second = await tag(session, url)
+    await ask(None, second)  # somebody who does not follow
+    await ask("gateway-1", second)
     assert server.behind == 1
     waiting = asyncio.create_task(server.until_in_use(10))
-    await ask("gateway-2", '"2"')
+    await ask("gateway-2", second)
     assert await waiting
 
 
@@ -119,10 +139,11 @@ async def test_a_follower_that_is_gone_keeps_nobody_waiting(
 ) -> None:
     first = table(0)
     await server.publish(first)
-    async with session.get(url, headers={"x-trellis-instance": "g", "if-none-match": '"1"'}):
+    known = await tag(session, url)
+    async with session.get(url, headers={"x-trellis-instance": "g", "if-none-match": known}):
         pass
     second = table(20, first)
-    held = {"x-trellis-instance": "h", "if-none-match": '"1"', "prefer": "wait=60"}
+    held = {"x-trellis-instance": "h", "if-none-match": known, "prefer": "wait=60"}
     waiting = asyncio.create_task(session.get(url, headers=held))
     while server._followers.get("h") is None:  # noqa: ASYNC110 - the server has no event for it
         await asyncio.sleep(0.01)

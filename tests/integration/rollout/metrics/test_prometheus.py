@@ -21,6 +21,7 @@ from trellis.rollout.metrics.prometheus import PrometheusCounters
 
 PROMETHEUS = shutil.which("prometheus")
 ERRORS, LATENCY = Guardrail(metric="errors"), Guardrail(metric="latency", over="250ms")
+MEAN = Guardrail(metric="meanLatency")
 RAILS = (ERRORS, LATENCY)
 PODS = (
     pod("a", "tomato-predictor-00002"),
@@ -171,6 +172,42 @@ async def test_a_prometheus_of_another_clock_is_not_stale(session: aiohttp.Clien
         source = PrometheusCounters(session, url, "trellis", lister(PODS[0]))
         readings = await source.read("tomato", REVISIONS, (ERRORS,))
     assert readings.counters["a"].sampled == pytest.approx(readings.time - 7)
+
+
+async def test_without_the_predictors_series_means_are_blind_and_not_nothing(
+    session: aiohttp.ClientSession,
+) -> None:
+    """Zeros would make its whole life count with the next page that is read."""
+
+    async def answer(request: web.Request) -> web.Response:
+        value = "1" if '"up"' in str((await request.post())["query"]) else ""
+        series = [{"metric": {"pod": "a"}, "value": [12345.0, value]}] if value else []
+        return web.json_response({"status": "success", "data": {"result": series}})
+
+    async with answering(answer) as url:
+        source = PrometheusCounters(session, url, "trellis", lister(PODS[0]))
+        readings = await source.read("tomato", REVISIONS, (ERRORS, MEAN))
+    assert readings.counters["a"].moments == {}
+    assert readings.problems == {
+        "meanLatency": "Prometheus has no series of pod a (job predictors)"
+    }
+
+
+@pytest.mark.parametrize("value", ["NaN", "-1", "+Inf"])
+async def test_a_count_that_is_none_is_no_answer(
+    session: aiohttp.ClientSession, value: str
+) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        up = '"up"' in str((await request.post())["query"])
+        metric = {"pod": "a", "__name__": "http_server_request_duration_seconds_count"}
+        series = [{"metric": metric, "value": [12345.0, "1" if up else value]}]
+        return web.json_response({"status": "success", "data": {"result": series}})
+
+    async with answering(answer) as url:
+        source = PrometheusCounters(session, url, "trellis", lister(PODS[0]))
+        readings = await source.read("tomato", REVISIONS, (ERRORS,))
+    assert "could not be read" in readings.problems["errors"]
+    assert not readings.counters
 
 
 @pytest.mark.parametrize(

@@ -120,3 +120,25 @@ async def test_means_come_of_the_predictor_unless_tags_were_mixed_in(
     readings = await read(session, pod("a", "v2"), rails=rails, **ports)
     assert "meanLatency" in readings.problems
     assert readings.counters["a"].moments == {}
+
+
+async def test_without_the_predictors_page_means_are_blind_and_the_rest_goes_on(
+    pages: Pages, session: aiohttp.ClientSession
+) -> None:
+    pages.text = {ONE: page_of(3, 10)}
+    readings = await read(session, pod("a", "v2"), rails=(ERRORS, MEAN), proxy_port=pages.port)
+    assert readings.counters["a"].counts == {"errors": Count(3, 10)}
+    assert readings.counters["a"].moments == {}
+    assert readings.problems == {"meanLatency": "the predictor of pod a does not listen"}
+    ending = pod("a", "v2", terminating=True)
+    readings = await read(session, ending, rails=(ERRORS, MEAN), proxy_port=pages.port)
+    assert not readings.problems
+
+
+async def test_a_page_with_a_value_that_is_none_is_unread(
+    pages: Pages, session: aiohttp.ClientSession
+) -> None:
+    pages.text = {ONE: page_of(0, 4).replace(" 4\n", " NaN\n")}
+    readings = await read(session, pod("a", "v2"), proxy_port=pages.port)
+    assert "stands at nan" in readings.unread["a"]
+    assert not readings.counters

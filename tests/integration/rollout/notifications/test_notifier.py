@@ -249,7 +249,7 @@ async def test_a_signature_is_checked_as_that_of_a_callback(receiver: Receiver) 
 
 
 async def test_without_targets_everything_is_sent_as_it_is_offered() -> None:
-    async with open_notifier(Settings(), ControllerMetrics(CollectorRegistry())) as notifier:
+    async with open_notifier(None, None, ControllerMetrics(CollectorRegistry())) as notifier:
         assert notifier.sent(TOMATO.uid) == 0
         notifier.offer(TOMATO, steps(4))
         assert notifier.sent(TOMATO.uid) == 4
@@ -266,7 +266,9 @@ async def test_the_settings_name_several_targets_and_a_secret(receiver: Receiver
                 "notification_secret": SECRET,
             }
         )
-        async with open_notifier(settings, ControllerMetrics(CollectorRegistry())) as notifier:
+        urls, secret = settings.notification_urls, settings.notification_secret
+        metrics = ControllerMetrics(CollectorRegistry())
+        async with open_notifier(urls, secret, metrics) as notifier:
             notifier.offer(TOMATO, steps(2))
             await until(lambda: notifier.sent(TOMATO.uid) == 2)
     assert receiver.bodies == other.bodies

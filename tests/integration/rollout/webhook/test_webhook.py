@@ -3,6 +3,7 @@
 import base64
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,10 +12,12 @@ from tests.integration.rollout.api_server import ApiServer
 from tests.integration.rollout.lab import Lab
 from tests.integration.rollout.test_controller import begin
 from tests.integration.rollout.waiting import until
-from trellis.rollout.cluster.api import Api
+from trellis.rollout.cluster.api import MERGE, Api
+from trellis.rollout.cluster.connection import connect
 from trellis.rollout.errors import CannotStart
 from trellis.rollout.webhook.certificates import VALID, Certificate, make_certificate
 from trellis.rollout.webhook.keeper import FolderKeeper, SecretKeeper
+from trellis.telemetry.metrics import ControllerMetrics
 
 BASE = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 
@@ -123,3 +126,42 @@ def owners(lab: Lab) -> list[str]:
         for entry in lab.server.call("GET", where)["metadata"]["managedFields"]
         if "f:canaryTrafficPercent" in str(entry.get("fieldsV1"))
     ]
+
+
+class OvertakenApi(Api):
+    """Somebody else writes the configuration just before our first patch of it."""
+
+    overtaken = False
+
+    async def call(self, method: str, path: str, *arguments: Any, **more: Any) -> dict[str, Any]:
+        if method == "PATCH" and not self.overtaken:
+            self.overtaken = True
+            note = {"metadata": {"annotations": {"somebody": "was-faster"}}}
+            await super().call("PATCH", path, note, content_type=MERGE)
+        return await super().call(method, path, *arguments, **more)
+
+
+async def test_a_configuration_that_changed_meanwhile_is_told_again(
+    kserve_api: ApiServer, namespace: str, metrics: ControllerMetrics
+) -> None:
+    configuration(kserve_api, namespace)
+    now = dt.datetime.now(dt.UTC)
+    connection = connect({"KUBECONFIG": str(kserve_api.kubeconfig)})
+    async with OvertakenApi(connection, metrics) as api:
+        shown = await keeper(api, namespace, now).present()
+        assert api.overtaken
+    assert Certificate(*shown, trusted(kserve_api, namespace)).good("localhost", now)
+
+
+async def test_a_command_that_cannot_be_read_is_told_once_and_holds_up_no_other(lab: Lab) -> None:
+    where = lab.path(objects.TRELLIS, "rollouts", "tomato")
+    commands = '[{"id": "1", "do": "dance"}, {"id": "2", "do": "pause"}]'
+    async with lab.controller():
+        await begin(lab)
+        await lab.applies("v2")
+        await lab.until_phase("Progressing", version="v2")
+        patch = {"metadata": {"annotations": {"trellis.dev/command": commands}}}
+        await lab.call("PATCH", where, patch, MERGE)
+        await lab.until_phase("Paused", version="v2")
+        await until(lambda: "CommandRefused" in lab.events())
+    assert lab.events().count("CommandRefused") == 1

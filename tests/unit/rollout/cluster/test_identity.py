@@ -1,7 +1,9 @@
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
+from trellis.contracts.tensors import Name
 from trellis.rollout.cluster.identity import artefact
 
 SOURCE = "internal.serving.kserve.io/storage-initializer-sourceuri"
@@ -76,3 +78,23 @@ def test_what_is_asked_for_wins_where_it_is_named() -> None:
     asked = present.asked("pvc://models/tomato/v3", "")
     assert asked == artefact(template("pvc://models/tomato/v3"))
     assert present.asked("", "other:1") == artefact(template(image="other:1"))
+
+
+@pytest.mark.parametrize(
+    ("source", "version"),
+    [
+        ("oci://ghcr.io/acme/tomato:v2", "tomato-v2"),
+        ("s3://models/tomato@2024", "tomato-2024"),
+        ("pvc://models/_tomato_", "tomato"),
+        (f"pvc://models/{'a' * 62}-b", "a" * 62),
+    ],
+)
+def test_a_version_is_always_a_name(source: str, version: str) -> None:
+    assert artefact(template(source)).version == version
+    TypeAdapter(Name).validate_python(version)
+
+
+def test_of_a_source_that_has_no_letter_a_digest_is_the_version() -> None:
+    one, other = (artefact(template(f"pvc://models/{tail}")).version for tail in ("__", "--"))
+    assert one != other
+    TypeAdapter(Name).validate_python(one)

@@ -92,6 +92,11 @@ BAD_ROLLOUTS: Table = {
     ),
     "a limit of nothing": (guarded({"metric": "latency", "over": "1s", "limit": "0%"}), "0%"),
     "a limit of all": (guarded({"metric": "latency", "over": "1s", "limit": "100%"}), "100%"),
+    "a limit of nearly all": (
+        guarded({"metric": "latency", "over": "1s", "limit": "99%"}),
+        "99%",
+    ),
+    "nearly all negligible": (guarded({"metric": "errors", "negligible": "99.5%"}), "99%"),
     "negligible restarts": (guarded({"metric": "restarts", "negligible": "1%"}), "negligible"),
     "no negligible share": (guarded({"metric": "errors", "negligible": "0%"}), "0%"),
     "a margin of nothing": (guarded({"metric": "errors", "margin": {}}), "ratio and absolute"),

@@ -222,7 +222,54 @@ def test_blocks_that_nobody_reads_become_fewer_and_lose_nothing(
     assert tuple(map(sum, zip(*sums, strict=True))) == (600, 120)
     numbers = [block.seq for block in memory.state.blocks]
     assert numbers == sorted(set(numbers))
-    assert numbers[-1] == 30
+
+
+@pytest.mark.parametrize("eras", [1, 3])
+def test_what_a_reader_has_counted_is_never_part_of_another_block(
+    monkeypatch: pytest.MonkeyPatch, eras: int
+) -> None:
+    monkeypatch.setattr(blocks, "MOST_BLOCKS", 5)
+    memory = Memory(watch_of())
+    reached, units = 0, 0.0
+
+    def read() -> None:
+        nonlocal reached, units
+        for block in memory.state.told:
+            if block.seq > reached:
+                reached = block.seq
+                units += block.tallies["errors"]["canary"][0]
+
+    for number in range(30):
+        memory.watch = watch_of(era=1 + number * eras // 30)
+        memory.fold(*(met(1000 * number + n) for n in range(20)))
+        read()  # and is killed before it lets go of them, but for every seventh time
+        if number % 7 == 6:
+            memory.state.blocks = [b for b in memory.state.blocks if b.seq > reached]
+    while memory.state.blocks:
+        read()
+        memory.state.blocks = [b for b in memory.state.blocks if b.seq > reached]
+    assert units == 600
+
+
+def test_of_few_units_a_look_closes_by_exposures_and_time_whatever_came_of_them() -> None:
+    for fail in (range(0), range(12)):
+        memory = Memory(watch_of())
+        memory.fold(*crowd(0, fail=fail, units=12))  # 24 exposures, but no time has passed
+        memory.fold(*crowd(9.5, fail=fail, units=12))
+        assert memory.closed == []
+        memory.fold(met(0, time=10))
+        assert [block.era for block in memory.state.blocks] == [1]
+        errors = len(fail) / 2
+        assert memory.counted("errors") == {"canary": (6, errors), "stable": (6, errors)}
+
+
+def test_of_few_exposures_a_look_waits_however_long() -> None:
+    memory = Memory(watch_of())
+    for hour in range(20):
+        memory.fold(met(hour % 3, time=3600.0 * hour, code=500))
+        assert memory.closed == []
+    memory.fold(met(0, time=3600.0 * 20))
+    assert memory.closed == [{"errors": {"canary": (3, 3)}}]
 
 
 def test_numbers_go_on_where_everything_was_forgotten() -> None:

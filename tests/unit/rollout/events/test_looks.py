@@ -1,4 +1,5 @@
-from tests.unit.rollout.events.events import CONVERSIONS, ERRORS, SCORES
+from tests.unit.rollout.events.events import CONVERSIONS, ERRORS, MEAN, SCORES, SLOW
+from trellis.contracts.rollout import Guardrail
 from trellis.rollout.events.blocks import UNITS, Block, Tallies
 from trellis.rollout.events.looks import blind_look, looks_of
 from trellis.rollout.looks import Count, Look, Moments, SideLook
@@ -21,3 +22,10 @@ def test_a_block_is_a_look_by_unit() -> None:
 def test_without_events_only_what_they_alone_tell_is_unknown() -> None:
     look = blind_look((ERRORS, CONVERSIONS, SCORES), "Redis is away")
     assert look.blind == {"conversions": "Redis is away", "scores": "Redis is away"}
+
+
+def test_where_gateways_split_by_tag_all_but_restarts_is_unknown() -> None:
+    rails = ERRORS, SLOW, MEAN, SCORES, Guardrail(metric="restarts")
+    assert set(blind_look(rails, "Redis is away", by_tag=True).blind) == {
+        rail.name for rail in rails[:-1]
+    }

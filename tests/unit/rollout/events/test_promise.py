@@ -9,6 +9,7 @@ from trellis.rollout.events.looks import looks_of
 from trellis.rollout.evidence.guardrails import RolloutEvidence
 from trellis.rollout.looks import Count, Look, SideLook
 
+ERRORS = Guardrail(metric="errors")
 ALPHA = 0.05
 NO_WORSE = Guardrail(metric="errors", margin=Margin(ratio=1.05))
 TRIALS = 50
@@ -64,3 +65,16 @@ def test_units_hold_what_requests_break() -> None:
     by_unit, naive = map(sum, zip(*map(rolled_back, range(TRIALS)), strict=True))
     assert by_unit < TOO_MANY
     assert naive >= TOO_MANY
+
+
+def test_a_canary_that_always_fails_is_harm_to_however_few_units() -> None:
+    """18 users who come again and again: never enough units for a look by their number alone."""
+    memory = Memory(watch_of(ERRORS))
+    evidence = RolloutEvidence.start((ERRORS,), ALPHA)
+    for second in range(60):
+        memory.fold(
+            *(met(n, f"leaf-{1 + n % 2}", second, code=500 if n % 2 else 200) for n in range(18))
+        )
+    for look in looks_of(memory.state.told):
+        evidence = evidence.look(look)
+    assert evidence.judge()[0].state == "harm"

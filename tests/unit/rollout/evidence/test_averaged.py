@@ -64,6 +64,20 @@ def test_worse_is_harm_and_as_good_is_within(
     assert fine.peak < math.log(20)
 
 
+@pytest.mark.parametrize(
+    ("canary", "harm", "within"),
+    [(-4.0, False, True), (-3.0, False, True), (-6.5, True, False)],
+    ids=["as good", "better", "worse"],
+)
+def test_a_ratio_of_scores_below_zero_is_a_part_of_their_size(
+    canary: float, harm: bool, within: bool
+) -> None:
+    """A part of -4 is less than it all: held against 0.8 times it, an equal version was harm."""
+    evidence = after(SCORE_RATIO, canary, -4.0)
+    assert (evidence.peak > math.log(40)) == harm
+    assert (evidence.log_e(worse=False) > math.log(20)) == within
+
+
 def test_the_verdict_shows_what_the_margin_speaks_of() -> None:
     difference, ratio = (
         after(BY_TIME, 0.12, 0.1).judge(0.05),

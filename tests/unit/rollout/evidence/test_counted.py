@@ -6,6 +6,7 @@ from tests.unit.rollout.evidence.enumeration import binomials
 from trellis.contracts.rollout import Guardrail, Margin
 from trellis.rollout.evidence.counted import NEGLIGIBLE_RESTARTS, CountedEvidence
 from trellis.rollout.evidence.ratios import LARGEST, RatioEvidence
+from trellis.rollout.evidence.tallies import Stream
 from trellis.rollout.looks import Count, SideLook
 
 ERRORS = Guardrail(metric="errors", margin=Margin(ratio=1.5))
@@ -14,11 +15,15 @@ RESTARTS = Guardrail(metric="restarts", margin=Margin(ratio=2))
 CONVERSIONS = Guardrail(metric="conversions", margin=Margin(ratio=2), attribution_window="1h")
 
 
-def after(guardrail: Guardrail, *looks: tuple[float, float, float, float]) -> CountedEvidence:
+def after(
+    guardrail: Guardrail,
+    *looks: tuple[float, float, float, float],
+    stream: Stream = "requests",
+) -> CountedEvidence:
     evidence = CountedEvidence.start(guardrail)
     for canary_events, canary, stable_events, stable in looks:
         evidence = evidence.add(
-            "requests",
+            stream,
             SideLook({guardrail.name: Count(canary_events, canary)}),
             SideLook({guardrail.name: Count(stable_events, stable)}),
         )
@@ -133,8 +138,8 @@ def test_what_cannot_be_is_named(look: tuple[float, float, float, float], field:
 
 def test_a_canary_that_errs_with_nothing_to_compare_is_harm_and_never_within() -> None:
     """All of stable's answers came from the cache: in no look was it at risk."""
-    fine = after(ERRORS, *[(0, 20, 0, 0)] * 50)
-    errs = after(ERRORS, *[(12, 20, 0, 0)] * 10)
+    fine = after(ERRORS, *[(0, 20, 0, 0)] * 50, stream="units")
+    errs = after(ERRORS, *[(12, 20, 0, 0)] * 10, stream="units")
     needed = math.log(20)
     assert errs.log_harm > needed
     assert fine.log_harm < needed
@@ -149,7 +154,13 @@ def test_a_canary_that_errs_with_nothing_to_compare_is_harm_and_never_within() -
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.05])
 def test_the_mean_over_canaries_alone_is_at_most_one(share: float) -> None:
     mean = sum(
-        probability * math.exp(after(ERRORS, (mine, 12, 0, 0)).log_harm)
+        probability * math.exp(after(ERRORS, (mine, 12, 0, 0), stream="units").log_harm)
         for probability, (mine, _) in binomials((12, share), (1, 0.0))
     )
     assert mean <= 1 + 1e-12
+
+
+def test_requests_of_one_side_alone_say_nothing() -> None:
+    nothing = CountedEvidence.start(ERRORS)
+    for look in ((12, 20, 0, 0), (0, 0, 12, 20)):
+        assert after(ERRORS, *[look] * 10).to_state() == nothing.to_state()

@@ -172,11 +172,26 @@ def test_an_empty_state_starts_all() -> None:
 
 
 @pytest.mark.parametrize("damage", [{"likelihood": "?"}, {"peak": None}, {"tallies": [1]}])
-def test_a_damaged_state_is_refused_by_name(damage: dict[str, object]) -> None:
-    state = after((ERRORS,), errors((1, 2), (3, 4))).to_state()
+def test_a_damaged_part_starts_anew_and_the_others_go_on(damage: dict[str, object]) -> None:
+    rails = ERRORS, Guardrail(metric="restarts")
+    seen = Look(
+        "requests",
+        SideLook({"errors": Count(1, 2), "restarts": Count(2, 60)}),
+        SideLook({"errors": Count(3, 4), "restarts": Count(0, 60)}),
+    )
+    evidence = after(rails, seen)
+    state = evidence.to_state()
     state["parts"]["errors"].update(damage)
-    with pytest.raises(ValueError, match="evidence of errors"):
-        RolloutEvidence.from_state(state, (ERRORS,), 0.05)
+    errors, restarts = RolloutEvidence.from_state(state, rails, 0.05).judge()
+    assert errors == RolloutEvidence.start(rails, 0.05).judge()[0]
+    assert restarts == evidence.judge()[1] != RolloutEvidence.start(rails, 0.05).judge()[1]
+
+
+@pytest.mark.parametrize("damage", [{"parts": [1]}, {"parts": {"errors": 7}}, {"blind": None}])
+def test_a_damaged_frame_starts_all_anew(damage: dict[str, object]) -> None:
+    state = after((ERRORS,)).to_state() | damage
+    evidence = RolloutEvidence.from_state(state, (ERRORS,), 0.05)
+    assert evidence.judge() == RolloutEvidence.start((ERRORS,), 0.05).judge()
 
 
 def test_what_cannot_be_is_named() -> None:

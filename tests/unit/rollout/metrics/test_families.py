@@ -79,3 +79,13 @@ def test_our_own_page_is_read_by_revision() -> None:
     assert told.counters.moments["meanLatency"] == (3, 1.5, 0.75)
     told = of_trellis(samples(generate_latest(registry), OWN_NAMES), "v2", [ERRORS, LATENCY])
     assert told.counters.counts == {"errors": Count(0, 2), LATENCY.name: Count(0, 2)}
+
+
+def test_requests_without_buckets_are_no_fast_ones() -> None:
+    """Which some settings of Knative's export leave out."""
+    counts = [sample for sample in proxied(200, 10) if sample.name == PROXY_COUNT]
+    told = of_queue_proxy(counts, "tomato", [ERRORS, LATENCY])
+    assert told.counters.counts == {"errors": Count(0, 10)}
+    assert told.problems == {
+        LATENCY.name: f"no buckets of {PROXY_BUCKET} are exported, though 10 requests were"
+    }

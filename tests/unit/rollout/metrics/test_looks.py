@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import ClassVar
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,8 @@ from tests.unit.rollout.metrics.readings import (
     errors_of,
     pod,
 )
+from trellis.contracts.rollout import Guardrail
+from trellis.rollout.evidence.guardrails import RolloutEvidence
 from trellis.rollout.looks import Count, Moments
 from trellis.rollout.metrics.port import MOST_PODS, Counters, Pod, read_at_once
 from trellis.rollout.metrics.snapshot import Snapshot
@@ -42,6 +45,61 @@ def test_a_look_waits_until_both_sides_together_have_enough() -> None:
         Count(0, 18),
     )
     assert errors_of(reader.read(15, {A: counted(2, 3), B: counted(0, 18)})) == (None, None)
+
+
+def test_a_look_of_one_side_alone_stays_open() -> None:
+    reader = Reader(weight=95)
+    reader.read(0, {A: counted(0, 0), B: counted(0, 0)})
+    assert errors_of(reader.read(5, {A: counted(4, 40), B: counted(0, 0)})) == (None, None)
+    look = reader.read(10, {A: counted(5, 50), B: counted(1, 2)})
+    assert errors_of(look) == (Count(5, 50), Count(1, 2))
+
+
+def test_a_limit_compares_nothing_and_waits_for_no_other_side() -> None:
+    limited = Guardrail(metric="latency", over="250ms", limit="1%")
+    reader = Reader(limited)
+
+    def slow(events: float, total: float) -> Counters:
+        return Counters(total, {limited.name: Count(events, total)})
+
+    for time in (-40, 0):
+        reader.read(time, {A: slow(0, 0), B: slow(0, 0)})
+    look = reader.read(5, {A: slow(4, 40), B: slow(0, 0)})
+    assert look.canary.counts[limited.name] == Count(4, 40)
+
+
+def test_both_sides_err_alike_at_a_high_weight_and_no_harm_is_called() -> None:
+    """Looks with nothing of stable's were held against 5 %, at errors of 10 % on both sides."""
+    harmed = 0
+    for seed in range(40):
+        random = np.random.default_rng(seed)
+        reader, evidence = Reader(weight=95), RolloutEvidence.start((ERRORS,), 0.05)
+        totals, events = np.zeros(2), np.zeros(2)
+        for time in range(301):
+            look = reader.read(
+                time, {A: counted(events[0], totals[0]), B: counted(events[1], totals[1])}
+            )
+            evidence = evidence.look(look)
+            of_canary = random.binomial(10, 0.95)
+            more = np.array([of_canary, 10 - of_canary])
+            totals, events = totals + more, events + random.binomial(more, 0.1)
+        (verdict,) = evidence.judge()
+        assert verdict.canary.total + verdict.stable.total >= 2900
+        harmed += verdict.state == "harm"
+    assert harmed <= 2
+
+
+@pytest.mark.parametrize("at", ["counts", "moments"])
+def test_a_snapshot_with_nulls_is_none(at: str) -> None:
+    reader = Reader(ERRORS, MEAN)
+    both = Counters(3, {"errors": Count(1, 3)}, {MEAN.name: Moments(3, 1, 1)})
+    reader.read(0, {A: both, B: both})
+    assert reader.snapshot is not None
+    state = json.loads(json.dumps(reader.snapshot.to_state()))
+    for values in state["pods"]["a"][at].values():
+        values[-1] = None
+    with pytest.raises(TypeError):
+        Snapshot.from_state(state)
 
 
 def test_a_counter_that_began_anew_counts_from_nothing() -> None:
@@ -79,12 +137,10 @@ def test_a_pod_silent_when_the_stage_began_is_counted_from_when_it_speaks() -> N
     reader.read(0, {A: counted(0, 0), B: counted(0, 0)})
     reader.stage = "2"
     reader.read(5, {A: None, B: counted(0, 50)})
-    assert errors_of(reader.read(10, {A: counted(40, 100), B: counted(0, 80)})) == (
-        None,
-        Count(0, 30),
-    )
+    look = reader.read(10, {A: counted(40, 100), B: counted(0, 80)})
+    assert errors_of(look) == (None, None)
     look = reader.read(15, {A: counted(41, 120), B: counted(0, 80)})
-    assert errors_of(look)[0] == Count(1, 20)
+    assert errors_of(look) == (Count(1, 20), Count(0, 30))
 
 
 @pytest.mark.parametrize("restarted", [False, True], ids=["new pod", "restarted pod"])

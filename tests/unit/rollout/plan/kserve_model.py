@@ -50,6 +50,8 @@ class KServeModel:
     weight: int | None = None
     owner: Owner = "nobody"
     running: bool = False  #: whether a rollout is, for the webhook
+    late: bool = False  #: whether what is wanted shows only once KServe has carried it over
+    away: bool = False  #: whether the Knative Service is gone
     token: int = 1
     revisions: dict[str, Template] = field(default_factory=dict)
     ready: set[str] = field(default_factory=set)
@@ -191,12 +193,13 @@ class KServeModel:
 
     def seen(self) -> ServiceSeen:
         """The InferenceService with its status, which lags behind the traffic."""
+        wanted = self.wanted if self.late and self.wanted else self.template
         return ServiceSeen(
             name="tomato",
             token=str(self.token),
             order=self.token,
-            wanted_version=self.template.version,
-            wanted_identity=self.template.identity,
+            wanted_version="" if self.away else wanted.version,
+            wanted_identity="" if self.away else wanted.identity,
             created=self.status_created,
             ready=self.status_ready,
             rolled_out=self.rolled_out,
@@ -213,6 +216,7 @@ class KServeModel:
                     failing=self.failing.get(name, ""),
                 )
                 for number, (name, template) in enumerate(self.revisions.items())
+                if not self.away
             },
             traffic=dict(self.status_traffic),
         )

@@ -1,11 +1,12 @@
 """What holds of every pass: exactly once, in bounds, and only words that may wait."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
 
-from tests.unit.rollout.plan.conductor import Conductor, trying
+from tests.unit.rollout.plan.conductor import Conductor, deployed, trying
 from trellis.rollout.plan import decide
 from trellis.rollout.plan.draft import MOST_HISTORY
 
@@ -116,3 +117,26 @@ def test_gateways_split_by_tag_hosts_only_while_both_are_there() -> None:
     before = conductor.decisions[first - 1].status
     assert (before.phase, before.weight) == ("Progressing", 5)
     assert conductor.decisions[last + 1].status.phase == "Promoting"
+
+
+def test_while_the_knative_service_is_away_nothing_changes_but_the_message() -> None:
+    conductor = trying()
+    conductor.until_weight(5)
+    conductor.ask("pause")
+    before = conductor.run(2)
+    conductor.service.away = True
+    decision = conductor.once()
+    assert "Knative Service of tomato is away" in decision.status.message
+    assert decision.status.model_copy(update={"message": before.message}) == before
+    assert (decision.field, decision.look) == ("leave", "none")
+    conductor.service.away = False
+    after = conductor.run()
+    assert (after.phase, after.weight, after.evidence) == ("Paused", 5, before.evidence)
+    assert conductor.story.count("began") == 1
+
+
+def test_a_service_that_cannot_split_is_refused_without_a_knative_service() -> None:
+    conductor = deployed()
+    conductor.service.away = True
+    seen = replace(conductor.service.seen(), cannot_split="it runs in another mode")
+    assert conductor.decide(seen).status.phase == "Refused"

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 from tests.unit.rollout.plan.conductor import bring, deployed, trying
 from tests.unit.rollout.plan.kserve_model import Template
+from trellis.rollout.plan.turning import CARRYING_BOUND
 
 
 def test_a_new_version_in_the_middle_begins_anew_at_zero() -> None:
@@ -181,6 +182,7 @@ def test_a_version_that_came_and_went_unseen_gets_nothing() -> None:
         assert conductor.service.answers() == {"v1": 100}
     conductor.service.start("r-00003")
     conductor.service.settle()
-    conductor.run(3)
+    conductor.run(2, seconds=CARRYING_BOUND)
+    conductor.run(2)
     assert conductor.service.traffic == {"r-00003": 100}
     assert conductor.service.weight is None

@@ -1,7 +1,8 @@
 import pytest
 
-from tests.unit.rollout.plan.conductor import Conductor, trying
+from tests.unit.rollout.plan.conductor import Conductor, deployed, trying
 from tests.unit.rollout.plan.kserve_model import Template
+from trellis.contracts.rollout_status import RolloutStatus
 from trellis.rollout.plan import GatewaysSeen
 
 
@@ -145,3 +146,47 @@ def test_a_new_version_in_a_released_promotion() -> None:
     assert conductor.service.answers() == {"v1": 100}
     assert conductor.status.stable is not None
     assert conductor.status.stable.version == "v1"
+
+
+def _changed_while_kserve_lags() -> Conductor:
+    """Another image of the same version name, which the InferenceService itself does not name."""
+    conductor = deployed()
+    conductor.service.late = True
+    conductor.service.apply(Template("v1", image="b"))
+    return conductor
+
+
+def test_a_weight_of_the_webhook_is_kept_while_kserve_has_not_carried_the_change_over() -> None:
+    conductor = _changed_while_kserve_lags()
+    for _ in range(9):
+        conductor.once()
+        conductor.now += 3
+        assert conductor.service.weight == 0
+    assert "until KServe has carried it over" in conductor.status.message
+    conductor.service.settle()
+    conductor.run()
+    conductor.service.start("r-00002")
+    conductor.service.settle()
+    assert conductor.service.traffic == {"r-00001": 100}
+    assert conductor.status.canary is not None
+    assert conductor.status.canary.identity == "v1/b"
+
+
+def test_a_new_rollout_keeps_it_too() -> None:
+    conductor = _changed_while_kserve_lags()
+    conductor.status = RolloutStatus()
+    for _ in range(5):
+        conductor.once()
+        conductor.now += 3
+    assert conductor.service.weight == 0
+
+
+def test_a_weight_of_the_webhook_with_which_nothing_came_is_let_go() -> None:
+    conductor = _changed_while_kserve_lags()
+    conductor.once()
+    conductor.service.template = Template("v1")
+    conductor.run(9, seconds=3)
+    assert conductor.service.weight == 0
+    conductor.run(4, seconds=3)
+    assert conductor.service.weight is None
+    assert conductor.service.answers() == {"v1": 100}

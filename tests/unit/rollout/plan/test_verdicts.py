@@ -102,6 +102,24 @@ def test_no_harm_without_the_number_waits() -> None:
     verdict = _judged(_one("undecided"), spec={"advance": "noHarm"})
     assert verdict.kind == "insufficient-evidence"
     assert verdict.estimated_seconds is None
+    assert "stable has no requests yet" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("stable", "canary", "kind"),
+    [
+        (999, 5000, "insufficient-evidence"),
+        (5000, 999, "insufficient-evidence"),
+        (1000, 1000, "advance"),
+    ],
+)
+def test_no_harm_with_nothing_to_plan_by_asks_for_a_thousand(
+    stable: float, canary: float, kind: str
+) -> None:
+    evidence = _one("undecided", canary=Tally(total=canary), stable=Tally(total=stable))
+    verdict = _judged(evidence, spec={"advance": "noHarm"})
+    assert verdict.kind == kind
+    assert "name a negligible share for errors" in verdict.message
 
 
 def test_no_harm_counts_requests_and_not_the_seconds_of_pods() -> None:

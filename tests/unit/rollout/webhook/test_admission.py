@@ -116,9 +116,29 @@ def test_an_explicit_weight_is_respected_and_advised_against(version: str) -> No
     )
 
 
-def test_a_first_version_is_left_as_it_is() -> None:
-    request = {"operation": "CREATE", "object": service(), "oldObject": None}
-    assert admit(request, Governing("t", "Idle")) == Admitted()
+@pytest.mark.parametrize(
+    "predictor",
+    [
+        {"containers": ["x"]},
+        {"containers": {"name": "x"}},
+        {"containers": 1},
+        {"model": "x", "canaryTrafficPercent": [1]},
+        {},
+        "x",
+        None,
+    ],
+)
+def test_what_breaks_the_schema_is_left_to_the_api_server(predictor: Any) -> None:
+    broken = {"metadata": {"name": "t"}, "spec": {"predictor": predictor}}
+    for spec in (broken, {**broken, "spec": "x"}):
+        request = {"operation": "UPDATE", "object": spec, "oldObject": service()}
+        assert admit(request, Governing("t", "Idle")).action in {"held", "unchanged"}
+
+
+def test_a_warning_of_the_rollout_goes_to_whoever_asks() -> None:
+    request = {"operation": "UPDATE", "object": service("v2"), "oldObject": service()}
+    admitted = admit(request, Governing("t", "Waiting", warning="Rollout t cannot be read"))
+    assert (admitted.action, admitted.warnings) == ("held", ("Rollout t cannot be read",))
 
 
 def test_a_service_without_a_rollout_is_left_as_it_is() -> None:
