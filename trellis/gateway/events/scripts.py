@@ -31,8 +31,13 @@ local function make_room(stream, bytes, bound, group)
   if unread then
     redis.call('XTRIM', stream, 'MINID', unread)
   else
+    -- Redis estimates a stream's size by a few of its nodes: the first cut may be too small.
     local kept = redis.call('XLEN', stream) * 0.9 * math.max(0, bound - needed) / before
-    redis.call('XTRIM', stream, 'MAXLEN', math.floor(kept))
+    for _ = 1, 8 do
+      redis.call('XTRIM', stream, 'MAXLEN', math.floor(kept))
+      if used(stream) + needed <= bound then return true end
+      kept = kept / 2
+    end
   end
   return used(stream) + needed <= bound
 end
