@@ -22,6 +22,23 @@ Phase = Literal[
 
 VerdictKind = Literal["advance", "hold", "rollback", "promote", "insufficient-evidence"]
 
+#: What happened to a rollout.
+What = Literal[
+    "began",
+    "weight",
+    "advanced",
+    "paused",
+    "resumed",
+    "skipped",
+    "promoted",
+    "rolledBack",
+    "aborted",
+    "superseded",
+    "followed",
+    "refused",
+    "weightChangedByHand",
+]
+
 
 class Side(WireDocument):
     """One side of the comparison."""
@@ -75,21 +92,7 @@ class HistoryEntry(WireDocument):
     """A step that was taken, with its reason. The newest fifty are kept."""
 
     time: float = Field(description="seconds since 1970")
-    what: Literal[
-        "began",
-        "weight",
-        "advanced",
-        "paused",
-        "resumed",
-        "skipped",
-        "promoted",
-        "rolledBack",
-        "aborted",
-        "superseded",
-        "followed",
-        "refused",
-        "weightChangedByHand",
-    ]
+    what: What
     version: str = ""
     weight: int | None = None
     message: str = ""

@@ -104,7 +104,7 @@ class Voice:
 class Weights:
     """The canary's share, by the routing table."""
 
-    def __init__(self, fleet: Fleet, trials: TrialEvents | None) -> None:
+    def __init__(self, fleet: Fleet, trials: TrialEvents) -> None:
         self._fleet, self._trials = fleet, trials
 
     async def put(self, key: Key, seen: ServiceSeen, percent: int | None) -> None:
@@ -120,7 +120,7 @@ class Weights:
     async def _expect(self, service: str, seen: ServiceSeen, percent: int | None) -> None:
         """Have the units of these shares counted before any request is split by them."""
         name = self._fleet.rollouts.of_service(service)
-        if name is None or self._trials is None or not percent or seen.created is None:
+        if name is None or not percent or seen.created is None:
             return
         status = self._fleet.rollouts.statuses.get(name, RolloutStatus())
         trial = trial_of(NAMESPACE, name, status)

@@ -12,6 +12,7 @@ from trellis.contracts.rollout_status import (
     RolloutStatus,
     Side,
     Verdict,
+    What,
 )
 from trellis.rollout.plan.decision import Announcement
 from trellis.rollout.plan.gateways import GatewaysSeen
@@ -20,22 +21,6 @@ from trellis.rollout.plan.words import clip
 from trellis.rollout.seen import ServiceSeen
 
 MOST_HISTORY = 50
-
-What = Literal[
-    "began",
-    "weight",
-    "advanced",
-    "paused",
-    "resumed",
-    "skipped",
-    "promoted",
-    "rolledBack",
-    "aborted",
-    "superseded",
-    "followed",
-    "refused",
-    "weightChangedByHand",
-]
 
 _REASONS: dict[What, str] = {
     "began": "TrialBegan",

@@ -1,7 +1,7 @@
 """The stages of a rollout: a ready version gets its first weight, a stage begins, the next follows."""
 
-from trellis.contracts.rollout_status import Side
-from trellis.rollout.plan.draft import Draft, Facts, What
+from trellis.contracts.rollout_status import Side, What
+from trellis.rollout.plan.draft import Draft, Facts
 from trellis.rollout.plan.estimates import baseline
 from trellis.rollout.plan.holds import hold_in_force
 from trellis.rollout.plan.sides import canary_share, is_canary
