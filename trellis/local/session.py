@@ -27,6 +27,8 @@ from trellis.telemetry.logs import get_logger
 
 #: Between two tries to watch the manifests, at first and at most.
 _WATCH_AGAIN_SECONDS, _LONGEST_WATCH_PAUSE = 2.0, 60.0
+#: Until a task that was cancelled and runs on is cancelled again.
+_CANCEL_AGAIN_SECONDS = 1.0
 
 
 class Session:
@@ -183,6 +185,9 @@ class Session:
 
 
 async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    left = set(tasks)
+    while left:
+        # A cancellation that meets a library's own timeout may be taken for that one.
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_CANCEL_AGAIN_SECONDS)

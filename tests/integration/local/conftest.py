@@ -161,7 +161,10 @@ class Up:
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         self.process.send_signal(number)
-        return self.process.wait(60)
+        try:
+            return self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it does not stop:\n{self.said()}") from None
 
 
 Start = Callable[..., Up]

@@ -14,7 +14,7 @@ from tests.integration.rollout.api_server import ApiServer, free_ports
 from tests.integration.rollout.kserve_actor import KServeActor
 from tests.integration.rollout.objects import path
 from tests.integration.rollout.pod_pages import PodPages
-from tests.integration.rollout.waiting import until
+from tests.integration.rollout.waiting import PATIENCE, until
 from trellis.contracts.rollout_status import RolloutStatus
 from trellis.rollout.cluster.api import Api
 from trellis.rollout.cluster.cluster import Cluster
@@ -60,6 +60,7 @@ class Lab:
     ) -> None:
         self.server, self.namespace, self.actor, self.pages = server, namespace, actor, pages
         self.metrics = ControllerMetrics(CollectorRegistry())
+        self.cluster: Cluster | None = None  #: what the controller now running has heard
 
     def path(self, group: str, plural: str, name: str = "") -> str:
         return path(group, self.namespace, plural, name)
@@ -114,6 +115,15 @@ class Lab:
             status = self.status()
             telling = {k: v for k, v in status.items() if k not in {"evidence", "conditions"}}
             raise AssertionError(json.dumps(telling)) from None
+
+    async def until_heard(self, revision: str, share: int) -> None:
+        """Wait until the controller has heard that a revision's share, in percent, took effect."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                seen = self.cluster and self.cluster.seen((self.namespace, "tomato"))
+                if seen and seen.traffic.get(revision) == share:
+                    return
+                await asyncio.sleep(0.02)
 
     def weight(self) -> int | None:
         """The weight in the spec."""
@@ -196,7 +206,7 @@ class Lab:
                 for found in cluster.rollouts.of(service):
                     controller.due(found.key)
 
-            cluster = Cluster(api, self.namespace, self.metrics, due)
+            cluster = self.cluster = Cluster(api, self.namespace, self.metrics, due)
             source = DirectScrape(session, pods)
             reconciler = Reconciler(
                 cluster,

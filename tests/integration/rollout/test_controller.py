@@ -214,6 +214,8 @@ async def test_the_api_server_may_be_away_in_mid_rollout(tmp_path: Path) -> None
             )
             await lab.applies("v2")
             await lab.until_phase("Progressing", version="v2")
+            # Until then it waits for KServe, and has nothing to ask of the API server.
+            await lab.until_heard("tomato-predictor-00002", 5)
             await asyncio.to_thread(server.kill_api)
             unreachable = lab.metrics.passes.labels("unreachable")
             await until(lambda: unreachable._value.get() > 0)

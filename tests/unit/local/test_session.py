@@ -1,3 +1,4 @@
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,26 @@ def test_a_lost_terminal_does_not_keep_it_from_stopping(session: Session, heard:
     heard.gone = True
     session.ask_to_stop()
     assert session._stop.is_set()
+
+
+async def test_a_task_that_takes_its_cancellation_for_a_timeout_is_cancelled_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_CANCEL_AGAIN_SECONDS", 0.01)
+    lost = 0
+
+    async def deaf_once() -> None:
+        nonlocal lost
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                lost += 1
+                if lost == 2:
+                    raise
+
+    task = asyncio.create_task(deaf_once())
+    await asyncio.sleep(0)
+    await asyncio.wait_for(module._cancelled(task), 10)
+    assert task.cancelled()
+    assert lost == 2
