@@ -15,7 +15,7 @@ CLUSTER_DOWN_ARGS ?=
 IMAGES_ARGS ?=
 E2E_ARGS ?=
 E2E_TESTS ?= tests/e2e
-E2E_CLUSTER ?= --with metrics-server,keda,prometheus,tls --images predictor,predictor-keras,predictor-sklearn,gateway
+E2E_CLUSTER ?= --with metrics-server,keda,prometheus,tls --images predictor,predictor-keras,predictor-sklearn,gateway,controller
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint format bench models cluster cluster-down images e2e e2e-flux lock generate verify clean

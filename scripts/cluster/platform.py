@@ -39,7 +39,7 @@ def namespace(cluster: Cluster, say: Say) -> None:
 
 
 def chart(cluster: Cluster, images: Collection[str], say: Say) -> None:
-    """Serving runtimes, Redis, network policies and the gateway, by `charts/trellis`."""
+    """Serving runtimes, Redis, network policies, gateway and controller, by `charts/trellis`."""
     say("charts/trellis to be installed, and its parts to be ready")
     checkout = cluster.settings.checkout
     wanted = values(checkout, cluster.supply.redis, images, cluster.extras)
@@ -57,7 +57,7 @@ def values(
     """Values of the platform chart for a cluster of one machine.
 
     ``redis`` is its image; ``images`` are targets of the Dockerfile that the nodes have, without
-    `gateway` among them there is none; ``extras`` are keys of `EXTRAS`.
+    `gateway` or `controller` among them there is none; ``extras`` are keys of `EXTRAS`.
     """
     little = {"requests": {"cpu": "25m", "memory": "128Mi"}}
     return {
@@ -75,6 +75,11 @@ def values(
             **({"prometheusUrl": PROMETHEUS} if "prometheus" in extras else {}),
         },
         "worker": {"resources": little, "keda": {"enabled": "keda" in extras}},
+        "controller": {
+            "enabled": "controller" in images,
+            "replicas": 1,
+            "resources": little,
+        },
     }
 
 

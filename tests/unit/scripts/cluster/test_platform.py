@@ -32,6 +32,14 @@ def test_without_its_image_there_is_no_gateway(helm: Helm) -> None:
     }
 
 
+def test_a_controller_is_there_with_its_image_and_the_gateway_follows_it(helm: Helm) -> None:
+    plain = helm.render(PLATFORM, values(ROOT, REDIS, IMAGES, ()))
+    full = helm.render(PLATFORM, values(ROOT, REDIS, (*IMAGES, "controller"), ()))
+    assert "trellis-controller" not in str(plain)
+    assert named(full, "Deployment", "trellis-controller")["spec"]["replicas"] == 1
+    assert "http://trellis-controller." in str(named(full, "Deployment", "trellis-gateway"))
+
+
 def test_what_was_asked_for_besides_is_used(helm: Helm) -> None:
     plain = helm.render(PLATFORM, values(ROOT, REDIS, IMAGES, ()))
     full = helm.render(PLATFORM, values(ROOT, REDIS, IMAGES, EXTRAS))
