@@ -90,6 +90,7 @@ class Story:
     """All of it, one version after the other."""
 
     good: Trial
+    followed: dict[str, Any]
     errs: Trial
     slow: Trial
     late: Tally
@@ -143,6 +144,7 @@ def story(kube: Kube, namespace: str, rollout: Rollout, times: Times) -> Story:
             # People wait for a condition; the one before must be known to be over.
             rollout.wait_as_people_do("Promoted")
             good.status = rollout.until("Promoted", "v2")
+        followed = _label(rollout, service)
         with _tried(rollout, service, under, "errs") as errs:
             first = rollout.until_weight(5)
             errs.status = rollout.until("RolledBack", "errs")
@@ -158,7 +160,7 @@ def story(kube: Kube, namespace: str, rollout: Rollout, times: Times) -> Story:
         late = Tally(
             under.tally.since(settled), failures=under.tally.failures[len(settled.failures) :]
         )
-    return Story(good, errs, slow, late)
+    return Story(good, followed, errs, slow, late)
 
 
 @contextmanager
@@ -182,6 +184,15 @@ def _apply_again(kube: Kube, namespace: str) -> None:
         "apply", "--server-side", "--field-manager=somebody-s-pipeline", "--force-conflicts",
         "--namespace", namespace, "-f", "-", text=stream(document),
     )  # fmt: skip
+
+
+def _label(rollout: Rollout, service: Service) -> dict[str, Any]:
+    """A label, which makes a revision and no version; the status once that has the traffic."""
+    before = service.newest
+    change = {"metadata": {"labels": {"team": "growers"}}}
+    rollout.kube.patch("inferenceservice", service.name, service.namespace, change)
+    service.until_traffic({service.until_newer(before): 100})
+    return rollout.until_done("followed")
 
 
 def _end_all_controllers(kube: Kube, namespace: str) -> None:
@@ -230,6 +241,12 @@ def test_neither_another_apply_nor_dead_controllers_repeat_or_skip_a_step(story:
     ]
 
 
+def test_a_label_begins_no_rollout(story: Story) -> None:
+    assert story.followed["phase"] == "Promoted"
+    assert story.followed["stable"]["version"] == "v2"
+    assert [entry["what"] for entry in story.followed["history"]].count("began") == 1
+
+
 def test_a_version_that_errs_comes_back_by_itself(story: Story) -> None:
     assert story.errs.status["phase"] == "RolledBack"
     assert max(story.errs.shares) <= 20
@@ -260,3 +277,18 @@ def test_no_version_ever_had_all_requests_at_its_beginning(story: Story) -> None
 def test_what_was_rolled_back_answers_nobody_when_the_next_comes(story: Story) -> None:
     assert story.late.versions["errs"] == 0
     assert set(story.late.versions) == {"v2", "slow"}
+
+
+def test_while_no_controller_answers_a_version_is_refused_and_a_finalizer_is_not(
+    kube: Kube, namespace: str, story: Story
+) -> None:
+    assert story.slow.status["phase"] == "RolledBack"
+    kube.run("scale", "deploy/trellis-controller", "--replicas=0", "--namespace", namespace)
+    kube.run(
+        "wait", "pods", "--selector=app.kubernetes.io/component=controller", "--for=delete",
+        "--namespace", namespace, "--timeout=90s",
+    )  # fmt: skip
+    assert "weights.trellis.dev" in kube.refusal(squares.service(kube, "v2"), namespace=namespace)
+    for finalizers in (["example.com/held"], None):
+        change = {"metadata": {"finalizers": finalizers}}
+        kube.patch("inferenceservice", squares.NAME, namespace, change)

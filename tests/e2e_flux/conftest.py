@@ -7,6 +7,7 @@ import pytest
 
 from tests.e2e.conftest import (
     PARTS,
+    helm,
     kube,
     namespace,
     pytest_runtest_makereport,
@@ -15,7 +16,14 @@ from tests.e2e.conftest import (
 )
 from tests.e2e_flux.git_server import GitServer, Repository
 
-__all__ = ["kube", "namespace", "pytest_runtest_makereport", "pytest_terminal_summary", "times"]
+__all__ = [
+    "helm",
+    "kube",
+    "namespace",
+    "pytest_runtest_makereport",
+    "pytest_terminal_summary",
+    "times",
+]
 
 
 @pytest.fixture(scope="session")

@@ -51,6 +51,18 @@ class Rollout:
 
         return wait_for(f"phase {phase} of {self.name} {version}", look, PATIENCE)
 
+    def until_done(self, what: str) -> dict[str, Any]:
+        """Wait until the history's last entry is this; gives the status."""
+
+        def look() -> dict[str, Any]:
+            status = self.status
+            last = (status.get("history") or [{}])[-1].get("what")
+            if last != what:
+                raise NotYet(f"the last that was done is {last}")
+            return status
+
+        return wait_for(f"{what} in the history of {self.name}", look, PATIENCE)
+
     def until_weight(self, weight: int) -> dict[str, Any]:
         """Wait until the status has this weight."""
 
