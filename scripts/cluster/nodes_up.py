@@ -37,6 +37,8 @@ def bring_up(cluster: Cluster, say: Say) -> None:
     if action == "keep":
         since -= _RENEWED
     if action == "start":
+        if not any(node.running and node.name == settings.nodes[0] for node in there):
+            check_ports(settings)  # the first one holds them
         say(f"the nodes to start ({why})")
         cluster.docker("start", *settings.nodes)
     if action in ("keep", "start"):

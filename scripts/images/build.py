@@ -1,10 +1,11 @@
 """Builds a target of the Dockerfile."""
 
+import contextlib
 import os
 import subprocess
 from pathlib import Path
 
-from scripts.images.docker import docker
+from scripts.images.docker import DockerError, docker, image_id
 from scripts.images.targets import ROOT, Target
 
 #: What images are made of: the Dockerfile, and what .dockerignore lets through.
@@ -17,8 +18,15 @@ OWN_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def build(target: Target, base: str) -> None:
-    """Build a target on a base image, under its own name; raises ``DockerError``."""
+    """Build a target on a base image, under its own name; raises ``DockerError``.
+
+    The image that had the name before goes, unless a container still runs from it.
+    """
+    before = image_id(target.image)
     docker("build", *arguments(target, base, certificates(), revision()), str(ROOT))
+    if before and before != image_id(target.image):
+        with contextlib.suppress(DockerError):  # it is in use, or has another name
+            docker("image", "rm", before)
 
 
 def arguments(target: Target, base: str, bundle: Path | None, commit: str) -> list[str]:

@@ -18,7 +18,12 @@ def docker(*arguments: str, stdin: bytes | None = None) -> str:
 
 def has_image(name: str) -> bool:
     """Whether the engine holds an image of this name; raises ``DockerError``."""
-    return bool(docker("image", "ls", "--quiet", name).strip())
+    return bool(image_id(name))
+
+
+def image_id(name: str) -> str:
+    """What identifies the image of this name; empty where there is none. Raises ``DockerError``."""
+    return docker("image", "ls", "--quiet", "--no-trunc", name).strip()
 
 
 def logs(container: str) -> str:

@@ -20,7 +20,7 @@ def test_one_built_before_is_taken_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "docker"
-    program.write_text('#!/bin/sh\n[ "$4" = trellis/base:bookworm-py311 ] && echo 1b12ec1a25fd\n')
+    program.write_text('#!/bin/sh\n[ "$5" = trellis/base:bookworm-py311 ] && echo 1b12ec1a25fd\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     settings = Settings(way="build", cache=tmp_path / "cache")
