@@ -7,7 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKS := dev local cluster serving serving-gpu keras sklearn gateway controller
 UP_ARGS ?= --default_model tomato
 TEST_ARGS ?=
-# Most tests wait for processes that they started: more than one at once, a file to each.
+# Most tests wait for processes that they started: more than one at once, a file to each, and those that
+# take long first, which are not those with the most tests.
 TEST_PROCESSES ?= 3
 BENCH_ARGS ?=
 CLUSTER_ARGS ?=
@@ -48,7 +49,7 @@ run: install ## start Trellis on this machine: gateway, page and all models of m
 	@$(BIN)/trellis up $(UP_ARGS)
 
 test: $(VENV)/dev.installed ## run the tests
-	@$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=loadfile $(TEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 lint: $(VENV)/dev.installed verify ## check style, types, layers and generated files
 	@$(BIN)/ruff check .
