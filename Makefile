@@ -95,7 +95,7 @@ e2e: $(VENV)/dev.installed ## run the tests on a kind cluster, from nothing and 
 	[ -n "$(E2E_KEEP)" ] || $(BIN)/python -m scripts.cluster down || code=1; \
 	exit $$code
 
-e2e-flux: E2E_CLUSTER := --with flux
+e2e-flux: E2E_CLUSTER := --with flux --images predictor,controller
 e2e-flux: E2E_TESTS := tests/e2e_flux
 e2e-flux: e2e ## run the tests of a canary by commits alone, with a real Flux
 
