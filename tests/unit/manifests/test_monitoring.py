@@ -174,7 +174,7 @@ def test_the_prometheus_of_make_cluster_names_its_jobs_alike(build: Build) -> No
     assert {scrape["job_name"] for scrape in scrapes} <= jobs_of_monitors(build)
     for scrape in scrapes:
         targets = {one.get("target_label") for one in scrape["relabel_configs"]}
-        ours = scrape["job_name"] in {"gateway", "worker"}
+        ours = scrape["job_name"] in {"gateway", "worker", "controller"}
         assert {"namespace", "pod" if ours else "knative_revision"} <= targets
 
 
