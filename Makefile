@@ -9,6 +9,7 @@ UP_ARGS ?= --default_model tomato
 TEST_ARGS ?=
 # Most tests wait for processes that they started: more than one at once, a file to each, and those that
 # take long first, which are not those with the most tests.
+# Without bytecode each of them would compile all tests anew, and each process that they start all of Trellis.
 TEST_PROCESSES ?= 3
 BENCH_ARGS ?=
 CLUSTER_ARGS ?=
@@ -49,7 +50,8 @@ run: install ## start Trellis on this machine: gateway, page and all models of m
 	@$(BIN)/trellis up $(UP_ARGS)
 
 test: $(VENV)/dev.installed ## run the tests
-	@$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=loadfile --no-loadscope-reorder $(TEST_ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE \
+	  $(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 lint: $(VENV)/dev.installed verify ## check style, types, layers and generated files
 	@$(BIN)/ruff check .

@@ -28,6 +28,11 @@ def seconds(text: str) -> float:
     return sum(float(number) * PARTS[unit] for number, unit in parts)
 
 
+def duration(span: float) -> str:
+    """``span`` seconds as a ``Duration``, to the millisecond: never 0, and never with an exponent."""
+    return f"{max(span, 0.001):.3f}".rstrip("0").rstrip(".") + "s"
+
+
 def share(text: str) -> float:
     """The percentage as a part of 1. Raises ``ValueError`` where it has no sign or passes 100."""
     if not re.fullmatch(SHARE_PATTERN, text):

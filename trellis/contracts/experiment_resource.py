@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from trellis.contracts.amounts import Duration, Share, seconds, share
+from trellis.contracts.amounts import Duration, Share, duration, seconds, share
 from trellis.contracts.experiment import Experiment, Weight
 from trellis.contracts.experiment import ExperimentArm as HttpArm
 from trellis.contracts.rollout import Guardrail
@@ -107,6 +107,20 @@ class ExperimentSpec(WireDocument):
         if seconds(self.epoch) < 1:
             raise ValueError(f"epoch must be at least 1s; {self.epoch} came")
 
+    @classmethod
+    def of_http(cls, experiment: Experiment) -> Self:
+        """What ``PUT /experiments/{name}`` asks for, the rest by default.
+
+        Raises ``pydantic.ValidationError`` where a bound is broken that only resources have.
+        """
+        return cls(
+            model=experiment.model,
+            arms=tuple(Arm(version=arm.version, weight=arm.weight) for arm in experiment.arms),
+            strategy=experiment.strategy,
+            enabled=experiment.enabled,
+            attribution_window=duration(experiment.attribution_window),
+        )
+
     def over_http(self) -> Experiment:
         """What ``GET /experiments/{name}`` answers: the part that the gateway's API knows."""
         return Experiment(
@@ -120,6 +134,7 @@ class ExperimentSpec(WireDocument):
 
 ExperimentPhase = Literal[
     "Stopped",  # not enabled: no unit is assigned
+    "Waiting",  # for an arm, or for the events' Redis: no unit is assigned yet
     "Running",
     "Decided",  # the evidence names a winner; units are assigned as before
     "Halted",  # units go to the first arm: its reason is among the conditions

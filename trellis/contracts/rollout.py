@@ -113,7 +113,7 @@ class Step(WireDocument):
 
 
 DEFAULT_GUARDRAILS = (
-    Guardrail(metric="errors", margin=Margin(ratio=1.5), negligible="0.1%"),
+    Guardrail(metric="errors", margin=Margin(ratio=2), negligible="0.5%"),
     Guardrail(metric="restarts", margin=Margin(ratio=2)),
 )
 

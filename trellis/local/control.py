@@ -3,26 +3,38 @@
 The same as the controller does in a cluster, on the same documents (``trellis.contracts.control``).
 """
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
+
+from pydantic import ValidationError
 
 from trellis.contracts.control import Experiments, ModelState, ModelStates, RevisionState
 from trellis.contracts.experiment import Experiment
-from trellis.contracts.experiment_resource import ExperimentView
+from trellis.contracts.experiment_resource import (
+    ExperimentResourceStatus,
+    ExperimentSpec,
+    ExperimentView,
+)
 from trellis.contracts.rollout_status import Command, RolloutView, RolloutViews
 from trellis.local import revisions
+from trellis.local.arms import Arms
 from trellis.local.child import ChildState
 from trellis.local.fleet import Fleet
 from trellis.local.revisions import Revision, ServiceState
-from trellis.local.versions import template_of, version_of
 from trellis.rollout.http.asked import Refused
 
 
 class Control:
-    """Acts on a fleet; what it changes is on disk before the gateway hears of it."""
+    """Acts on a fleet; what it changes is on disk before the gateway hears of it. ``newest`` is an
+    experiment's status that may not be written yet.
+    """
 
-    def __init__(self, fleet: Fleet, models: Path) -> None:
-        self._fleet, self._models = fleet, models
+    def __init__(
+        self,
+        fleet: Fleet,
+        arms: Arms,
+        newest: Callable[[str], ExperimentResourceStatus | None],
+    ) -> None:
+        self._fleet, self._arms, self._newest = fleet, arms, newest
 
     async def models(self) -> ModelStates:
         """Every model and its running revisions."""
@@ -64,53 +76,57 @@ class Control:
 
     async def experiments(self) -> Experiments:
         """All experiments."""
-        return Experiments(experiments=dict(self._fleet.experiments))
+        book = self._fleet.experiments
+        return Experiments(experiments={name: self._shown_experiment(name) for name in book.specs})
 
     async def experiment(self, name: str) -> Experiment:
         """One. Raises ``Refused`` (404)."""
-        found = self._fleet.experiments.get(name)
-        if found is None:
-            known = ", ".join(sorted(self._fleet.experiments)) or "none"
+        specs = self._fleet.experiments.specs
+        if name not in specs:
+            known = ", ".join(sorted(specs)) or "none"
             raise Refused(404, f"unknown experiment {name!r}; known are: {known}")
-        return found
+        return self._shown_experiment(name)
 
     async def put_experiment(self, name: str, experiment: Experiment) -> Experiment:
         """Set one; its arms' versions are started where they do not run.
 
-        Raises ``Refused``: 404 for an unknown model, 422 for a version that is not there, 409 where
-        another enabled experiment is on the same model.
+        Raises ``Refused``: 404 for an unknown model, 422 for a version that is not there, 409 where a
+        manifest has it, or another enabled experiment or a Rollout is on the same model.
         """
+        book = self._fleet.experiments
         state = self._state(experiment.model)
-        others = [
-            other
-            for other, known in self._fleet.experiments.items()
-            if other != name and known.enabled and known.model == experiment.model
-        ]
-        if experiment.enabled and others:
-            raise Refused(
-                409, f"model {experiment.model!r} is in the experiment {others[0]!r}; disable that"
-            )
-        rollout = self._fleet.rollouts.of_service(experiment.model)
-        if experiment.enabled and rollout is not None:
-            raise Refused(
-                409, f"the Rollout {rollout!r} moves the traffic of {experiment.model!r}; remove it"
-            )
-        before = self._fleet.experiments.get(name)
+        if name in book.manifests:
+            raise Refused(409, f"experiment {name!r} is a manifest's: edit that")
+        try:
+            spec = ExperimentSpec.of_http(experiment)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise Refused(422, f"{field}: {first['msg']}") from None
+        before = book.specs.get(name)
         if before is not None and before.model != experiment.model:
             raise Refused(
                 409, f"experiment {name!r} is on model {before.model!r}; give a new one a new name"
             )
         if experiment.enabled:
-            state = self._held(state, experiment)
-        elif self._fleet.trial(experiment.model) == name:
-            state = revisions.hold(state, ())
-        await self._fleet.put(state, {name: experiment})
+            self._check_free(name, spec)
+            for place, arm in enumerate(experiment.arms):
+                try:
+                    self._revision(state, arm.version)
+                except Refused as refused:
+                    raise Refused(422, f"arms[{place}].version: {refused}") from None
+        book.ask(name, experiment)
+        await self._fleet.save()
+        await self._arms.hold()
         return experiment
 
     async def evidence(self, name: str) -> ExperimentView:
-        """Raises ``Refused`` (404): a local run counts what arms meet and weighs nothing."""
+        """One with its evidence, which may be newer than what is on disk. Raises ``Refused`` (404)."""
         await self.experiment(name)
-        raise Refused(404, f"no evidence is gathered of {name!r}: a local run only counts")
+        book = self._fleet.experiments
+        status = self._newest(name) or book.records[name].status
+        shown = status.model_copy(update={"plan": {}, "evidence": {}})
+        return ExperimentView(name=name, spec=book.specs[name], status=shown)
 
     async def rollouts(self) -> RolloutViews:
         """All rollouts."""
@@ -133,15 +149,22 @@ class Control:
         self._fleet.wake()
         return view
 
-    def _held(self, state: ServiceState, experiment: Experiment) -> ServiceState:
-        held = []
-        for place, arm in enumerate(experiment.arms):
-            try:
-                state, revision = self._revision(state, arm.version)
-            except Refused as refused:
-                raise Refused(422, f"arms[{place}].version: {refused}") from None
-            held.append(revision.name)
-        return revisions.hold(state, held)
+    def _shown_experiment(self, name: str) -> Experiment:
+        book = self._fleet.experiments
+        return book.asked.get(name) or book.specs[name].over_http()
+
+    def _check_free(self, name: str, spec: ExperimentSpec) -> None:
+        """Raises ``Refused`` (409) where something else has the model's units."""
+        for other, known in self._fleet.experiments.specs.items():
+            if other != name and known.enabled and known.model == spec.model:
+                raise Refused(
+                    409, f"model {spec.model!r} is in the experiment {other!r}; disable that"
+                )
+        rollout = self._fleet.rollouts.of_service(spec.model)
+        if rollout is not None:
+            raise Refused(
+                409, f"the Rollout {rollout!r} moves the traffic of {spec.model!r}; remove it"
+            )
 
     def _state(self, name: str) -> ServiceState:
         if name not in self._fleet.desired:
@@ -151,7 +174,7 @@ class Control:
 
     def _free(self, name: str) -> ServiceState:
         state = self._state(name)
-        trial = self._fleet.trial(name)
+        trial = self._fleet.experiments.holder(name)
         if trial is not None:
             raise Refused(409, f"model {name!r} is in the experiment {trial!r}; disable that first")
         rollout = self._fleet.rollouts.of_service(name)
@@ -164,13 +187,10 @@ class Control:
 
     def _revision(self, state: ServiceState, version: str) -> tuple[ServiceState, Revision]:
         """The newest revision of a version, made where its folder is there and it is not."""
-        for revision in reversed(state.kept):
-            if self._version(revision) == version:
-                return state, revision
-        template = template_of(version, state.newest.template, self._models)
-        if template is None:
+        found = self._arms.made(state, version)
+        if found is None:
             raise self._unknown(state.name, version)
-        return revisions.pin(state, template)
+        return found
 
     def _unknown(self, name: str, version: str) -> Refused:
         known = {self._version(revision) for revision in self._state(name).kept}
@@ -178,8 +198,7 @@ class Control:
         return Refused(404, f"model {name!r} has no version {version!r}; known are: {names}")
 
     def _version(self, revision: Revision) -> str | None:
-        facts = self._fleet.supervisor.facts.get(revision.name)
-        return facts.version if facts else version_of(revision.template, self._models)
+        return self._arms.version(revision)
 
     def _shown(self, state: ServiceState, revision: Revision) -> RevisionState:
         child = self._fleet.supervisor.children.get(revision.name)

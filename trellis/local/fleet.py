@@ -7,19 +7,19 @@ only then stop what the gateway no longer uses.
 import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 from trellis.contracts.amounts import seconds
-from trellis.contracts.experiment import Experiment
 from trellis.local import revisions
-from trellis.local.custom_resources import Rollout
+from trellis.local.custom_resources import Experiment, Rollout
 from trellis.local.events import Events
+from trellis.local.experiment_book import ExperimentBook
 from trellis.local.inference_service import InferenceService
 from trellis.local.revisions import ServiceState
 from trellis.local.rollout_book import RolloutBook
 from trellis.local.state import LocalState, StateFolder
 from trellis.local.supervisor import Supervisor
 from trellis.rollout.compile import Trial, WeightedRevision, compile_table
+from trellis.rollout.experiments.assignment import Assignment
 from trellis.rollout.http.tables import TableServer
 
 #: A gateway that takes no table for so long does not keep old revisions alive.
@@ -50,7 +50,7 @@ class Fleet:
         self.models = models
         self.supervisor = Supervisor(models, folder.logs, events, self.wake)
         self.services: dict[str, ServiceState] = {}
-        self.experiments: dict[str, Experiment] = dict(state.experiments)
+        self.experiments = ExperimentBook.recall(state.experiments, state.experiment_records)
         self.rollouts = RolloutBook.recall(state.rollouts, state.commands, state.generations)
         self.desired: list[str] = []
         self._admitted: set[str] = set()  #: services that may be in the table
@@ -62,9 +62,15 @@ class Fleet:
         """Look again: something changed."""
         self._wake.set()
 
-    def apply(self, wanted: Sequence[InferenceService], rollouts: Sequence[Rollout] = ()) -> None:
+    def apply(
+        self,
+        wanted: Sequence[InferenceService],
+        rollouts: Sequence[Rollout] = (),
+        experiments: Sequence[Experiment] = (),
+    ) -> None:
         """Take what the manifests say now; services they no longer name are drained."""
         self.rollouts.take(rollouts)
+        self.experiments.take(experiments)
         names = [service.name for service in wanted]
         # All before any is taken: what one of them makes fail changes none.
         states = {
@@ -100,23 +106,11 @@ class Fleet:
         """Followers of the routing table that do not hold it as it is now."""
         return self._tables.behind
 
-    async def put(
-        self, state: ServiceState, experiments: Mapping[str, Experiment] | None = None
-    ) -> None:
-        """Take what a person asked of one service, and the experiments that they set; it is on disk
-        when this returns.
-        """
+    async def put(self, state: ServiceState) -> None:
+        """Take what a person, or an experiment, asked of one service; it is on disk when this returns."""
         self.services[state.name] = state
-        self.experiments.update(experiments or {})
         await self._save({})
         self.wake()
-
-    def trial(self, service: str) -> str | None:
-        """The experiment that is on a service, by name."""
-        for name, experiment in self.experiments.items():
-            if experiment.enabled and experiment.model == service:
-                return name
-        return None
 
     def weights(self, service: str) -> dict[str, float]:
         """Share of units by revision, 0 to 1, as the published table has them."""
@@ -169,7 +163,7 @@ class Fleet:
         before = after = self.services[name]
         if name not in self._admitted and before.traffic:
             # A restart: the shares of before hold until each revision is up, or is not to come.
-            if not set(before.traffic) <= ready | failed:
+            if not {*before.traffic, *self._assigned(name)} <= ready | failed:
                 return
             after = revisions.without_failed(before, failed, ready)
         after = revisions.settle(after, ready)
@@ -192,9 +186,9 @@ class Fleet:
         due = self._open and (bool(self._admitted) or table is not None)
         if due:
             admitted = [name for name in self.desired if name in self._admitted]
-            shares = {name: self._trial_shares(name) for name in admitted}
-            models = {name: self._arms(name, shares[name]) for name in admitted}
-            trials = {name: self._trial(name) for name in admitted if shares[name]}
+            assigned = {name: self._carried(name) for name in admitted}
+            models = {name: self._arms(name, assigned[name]) for name in admitted}
+            trials = {name: _trial(on) for name, on in assigned.items() if on is not None}
             table = compile_table(
                 models, self._default_model, table, routes, trials, self._recorded(admitted)
             )
@@ -209,7 +203,8 @@ class Fleet:
             state = self._saved.model_copy(
                 update={
                     "services": {**self._saved.services, **self.services},
-                    "experiments": dict(self.experiments),
+                    "experiments": dict(self.experiments.asked),
+                    "experiment_records": dict(self.experiments.records),
                     "rollouts": dict(self.rollouts.statuses),
                     "commands": dict(self.rollouts.commands),
                     "generations": dict(self.rollouts.generations),
@@ -220,21 +215,22 @@ class Fleet:
                 await asyncio.to_thread(self._folder.save, state)
                 self._saved = state
 
-    def _trial_shares(self, name: str) -> dict[str, float]:
-        """The weights of an experiment by revision; none until each of its versions is ready."""
-        trial = self.trial(name)
-        if trial is None:
-            return {}
-        held = set(self.services[name].held) & self.supervisor.ready()
-        by_version = {
-            facts.version: revision
-            for revision, facts in self.supervisor.facts.items()
-            if revision in held
-        }
-        arms = self.experiments[trial].arms
-        if not all(arm.version in by_version for arm in arms):
-            return {}
-        return {by_version[arm.version]: arm.weight for arm in arms}
+    def _assigned(self, model: str) -> list[str]:
+        """Revisions with a process that an experiment gives units of a model."""
+        assigned = self.experiments.assignment(model)
+        arms = assigned.arms if assigned else ()
+        children = self.supervisor.children
+        return [arm.revision for arm in arms if arm.weight and arm.revision in children]
+
+    def _carried(self, model: str) -> Assignment | None:
+        """What an experiment asks of a model's route; none until each revision that is to get units
+        has told what it is.
+        """
+        assigned = self.experiments.assignment(model)
+        if assigned is None:
+            return None
+        ready = self.supervisor.ready()
+        return assigned if all(a.revision in ready for a in assigned.arms if a.weight) else None
 
     def _recorded(self, names: Sequence[str]) -> dict[str, float]:
         """Attribution windows, in seconds, of services whose exposures a Rollout weighs."""
@@ -247,43 +243,35 @@ class Fleet:
                 windows[name] = max(given, default=_LEAST_WINDOW_SECONDS)
         return windows
 
-    def _trial(self, name: str) -> Trial:
-        trial = self.trial(name) or ""
-        experiment = self.experiments[trial]
-        return Trial(trial, experiment.strategy, experiment.attribution_window)
-
-    def _arms(self, name: str, trial: Mapping[str, float]) -> list[WeightedRevision]:
-        """The ready revisions of a service; one without traffic can be asked for by version.
-        ``trial`` are an experiment's weights by revision, which go before the service's.
+    def _arms(self, name: str, assigned: Assignment | None) -> list[WeightedRevision]:
+        """The ready revisions of a service; one without traffic can be asked for by version. An
+        experiment's weights go before the service's, and its arms may be other services'.
         """
         state = self.services[name]
+        shares: Mapping[str, float] = assigned.shares if assigned else state.traffic
+        own = [revision.name for revision in revisions.running(state)]
+        others = [revision for revision in shares if revision not in own]
         arms = []
-        for revision in revisions.running(state):
-            share = (trial or state.traffic).get(revision.name, 0)
-            facts = self.supervisor.facts.get(revision.name)
-            if facts is None or (share == 0 and revision.name not in self.supervisor.ready()):
+        for revision in (*own, *others):
+            share = shares.get(revision, 0)
+            facts = self.supervisor.facts.get(revision)
+            if facts is None or (share == 0 and revision not in self.supervisor.ready()):
                 continue
-            child = self.supervisor.children[revision.name]
+            child = self.supervisor.children[revision]
+            role = revisions.role(state, revision)
             arms.append(
                 WeightedRevision(
                     url=child.url,
                     grpc_address=child.grpc_address,
-                    model=self.supervisor.answers_to(revision.name),
+                    model=self.supervisor.answers_to(revision),
                     version=facts.version,
-                    revision=revision.name,
+                    revision=revision,
                     fingerprint=facts.fingerprint,
-                    role=self._role(state, revision.name, trial),
+                    role="arm" if assigned and revision in shares and role != "stable" else role,
                     weight=share,
                 )
             )
         return arms
-
-    @staticmethod
-    def _role(
-        state: ServiceState, revision: str, trial: Mapping[str, float]
-    ) -> Literal["stable", "canary", "arm"]:
-        role = revisions.role(state, revision)
-        return "arm" if revision in trial and role != "stable" else role
 
     def _stop_unused(self) -> None:
         used = {
@@ -311,6 +299,10 @@ class Fleet:
             self._events.add(f"{after.name}: new revision {after.newest.name}{source}{share}")
         else:
             self._events.add(f"{after.name}: same revision{share or ', no canaryTrafficPercent'}")
+
+
+def _trial(assigned: Assignment) -> Trial:
+    return Trial(assigned.experiment, assigned.strategy, assigned.attribution_window)
 
 
 def traffic_words(state: ServiceState) -> str:

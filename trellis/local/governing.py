@@ -87,31 +87,50 @@ def _experiments(
                 f"{spec.model} is in the Experiment {other.name} already, at {other.place}",
                 "set enabled: false in one of them: a unit meets one experiment of a model",
             )
-        for index, arm in enumerate(spec.arms):
-            name = arm.inference_service or spec.model
-            path = ("spec", "arms", index)
-            if rollout := rollouts.get(name):
-                yield experiment.finding(
-                    Severity.ERROR,
-                    path,
-                    f"is served by {name}, whose version the Rollout {rollout.name} at"
-                    f" {rollout.place} replaces",
-                    "give the arm an InferenceService of its own, or remove the Rollout",
-                )
-            yield from _arm(experiment, path, arm.version, name, services.get(name))
+        yield from _arms(experiment, services, rollouts)
 
 
-def _arm(
-    experiment: Experiment,
-    path: tuple[str | int, ...],
-    version: str,
-    name: str,
-    service: InferenceService | None,
+def _arms(
+    experiment: Experiment, services: dict[str, InferenceService], rollouts: dict[str, Rollout]
 ) -> Iterator[Finding]:
-    if service is None:
-        yield experiment.finding(Severity.NOTE, path, f"{name} is not among these files")
-        return
+    spec = experiment.spec
+    serving = [arm.inference_service or spec.model for arm in spec.arms]
+    for index, (arm, name) in enumerate(zip(spec.arms, serving, strict=True)):
+        path = ("spec", "arms", index)
+        if rollout := rollouts.get(name):
+            yield experiment.finding(
+                Severity.ERROR,
+                path,
+                f"is served by {name}, whose version the Rollout {rollout.name} at"
+                f" {rollout.place} replaces",
+                "give the arm an InferenceService of its own, or remove the Rollout",
+            )
+        first = serving.index(name)
+        if first != index:
+            yield experiment.finding(
+                Severity.NOTE,
+                path,
+                f"is served by {name}, as {spec.arms[first].version} is: one machine runs both, a"
+                " cluster needs an InferenceService for each arm",
+            )
+        elif name not in services:
+            problem = f"{name} is not among these files"
+            yield experiment.finding(Severity.NOTE, path, problem)
+        elif serving.count(name) == 1:
+            yield from _other_version(experiment, path, arm.version, services[name])
+    if spec.model not in serving and (rollout := rollouts.get(spec.model)):
+        yield experiment.finding(
+            Severity.ERROR,
+            ("spec", "model"),
+            f"is {spec.model}, whose traffic the Rollout {rollout.name} at {rollout.place} moves",
+            "remove the Rollout, or set enabled: false",
+        )
+
+
+def _other_version(
+    experiment: Experiment, path: tuple[str | int, ...], version: str, service: InferenceService
+) -> Iterator[Finding]:
     uri = service.template.storage_uri
     if uri and uri.rstrip("/").rpartition("/")[2] != version:
-        problem = f"is of version {version}, and {name} serves {uri}"
+        problem = f"is of version {version}, and {service.name} serves {uri}"
         yield experiment.finding(Severity.NOTE, path, problem)

@@ -123,11 +123,8 @@ def _read_custom(document: YamlDocument, file: Path, reading: Reading) -> None:
         return
     if kind is ROLLOUTS:
         reading.rollouts.append(resource)
-        return
-    reading.experiments.append(resource)
-    path: FieldPath = ("kind",)
-    problem = f"{kind.kind} {resource.name} is checked, not carried out here"
-    reading.findings.append(resource.finding(Severity.NOTE, path, problem))
+    else:
+        reading.experiments.append(resource)
 
 
 def _read_items(document: YamlDocument, file: Path, reading: Reading) -> None:

@@ -5,6 +5,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from trellis.local.arms import Arms
 from trellis.local.child import ChildState
 from trellis.local.control import Control
 from trellis.local.events import Events
@@ -12,8 +13,8 @@ from trellis.local.findings import Severity
 from trellis.local.fleet import Fleet
 from trellis.local.front import Front
 from trellis.local.manifests import Reading
+from trellis.local.passes import Passes
 from trellis.local.ports import in_url, reachable
-from trellis.local.rollouts import Rollouts
 from trellis.local.sampler import Sampler
 from trellis.local.settings import UpSettings
 from trellis.local.state import LocalState, StateFolder
@@ -49,16 +50,18 @@ class Session:
         tables = TableServer()
         self._fleet = Fleet(folder, saved, tables, self._events, models, settings.default_model)
         self._token = secrets.token_urlsafe(32)
+        arms = Arms(self._fleet)
+        self._passes = Passes(self._fleet, arms, self._events, settings)
+        control = Control(self._fleet, arms, self._passes.newest)
         # The table is no secret on this machine; what changes something asks for the token.
         self._control = ControlServer(
-            tables, Control(self._fleet, models), self._token, self._events.add, open_table=True
+            tables, control, self._token, self._events.add, open_table=True
         )
         self._host = reachable(settings.host)
         self._address = f"http://{in_url(self._host)}:{settings.http_port}"
         metrics = f"http://{in_url(self._host)}:{settings.metrics_port}/metrics"
         self._sampler = Sampler(self._fleet, metrics)
         self._front = Front(settings, folder, saved, self._events)
-        self._rollouts = Rollouts(self._fleet, self._events, settings)
         self._stop = asyncio.Event()
 
     async def run(self, reading: Reading) -> None:
@@ -66,7 +69,7 @@ class Session:
         await self._control.start("127.0.0.1", 0)
         self._folder.tell_controller(self._control.url, self._token)
         self._front.start(self._control.url, self._token)
-        self._fleet.apply(reading.services, reading.rollouts)
+        self._fleet.apply(reading.services, reading.rollouts, reading.experiments)
         view = asyncio.create_task(self._output.run(self._screen))
         work = [
             asyncio.create_task(part)
@@ -74,7 +77,7 @@ class Session:
                 self._fleet.run(),
                 self._follow_edits(),
                 self._sampler.run(),
-                self._rollouts.run(self._front.redis_url),
+                self._passes.run(self._front.redis_url),
             )
         ]
         stopping = asyncio.create_task(self._stop.wait())
@@ -128,12 +131,13 @@ class Session:
         if reading is None:
             return
         gone = set(self._fleet.desired) - {service.name for service in reading.services}
-        if gone:
+        over = set(self._fleet.experiments.manifests) - {one.name for one in reading.experiments}
+        if gone or over:
             await asyncio.sleep(GONE_SECONDS)
             await at_rest(self._paths)
             reading = self._read_edit()
         if reading is not None:
-            self._fleet.apply(reading.services, reading.rollouts)
+            self._fleet.apply(reading.services, reading.rollouts, reading.experiments)
 
     def _read_edit(self) -> Reading | None:
         """The edited manifests; None, told as an event, where they are unfit."""

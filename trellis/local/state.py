@@ -14,6 +14,7 @@ from trellis.contracts.experiment import Experiment
 from trellis.contracts.rollout_status import Command, RolloutStatus
 from trellis.contracts.routing_table import ModelRoute, RoutingTable
 from trellis.contracts.tensors import Document
+from trellis.local.experiment_book import ExperimentRecord
 from trellis.local.revisions import ServiceState
 from trellis.local.rollout_book import Generation
 
@@ -28,14 +29,15 @@ class StateError(Exception):
 
 
 class LocalState(Document):
-    """Services by name; experiments by name; the status of Rollouts, what people asked of them and how
-    often their specs changed, by name; the last routing table; the last route of each salt, whose
+    """Services by name; experiments that came over HTTP, and what is remembered of all, by name; the
+    status of Rollouts, what people asked of them and how often their specs changed, by name; the last routing table; the last route of each salt, whose
     intervals keep users where they are; and the secret of the gateway's cookie, which keeps a visitor
     the same user.
     """
 
     services: dict[str, ServiceState] = {}
     experiments: dict[str, Experiment] = {}
+    experiment_records: dict[str, ExperimentRecord] = {}
     rollouts: dict[str, RolloutStatus] = {}
     commands: dict[str, tuple[Command, ...]] = {}
     generations: dict[str, Generation] = {}

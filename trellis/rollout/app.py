@@ -2,29 +2,25 @@
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import aiohttp
+from redis.asyncio import Redis
 
 from trellis.rollout.cluster.api import Api
 from trellis.rollout.cluster.cluster import Cluster
 from trellis.rollout.cluster.connection import connect
 from trellis.rollout.cluster.control import ClusterControl
-from trellis.rollout.cluster.facts import Key
-from trellis.rollout.cluster.knative import KnativeWeights
-from trellis.rollout.cluster.routes import ServiceHosts
-from trellis.rollout.cluster.voice import ClusterVoice
-from trellis.rollout.controller import Controller
 from trellis.rollout.errors import CannotStart
+from trellis.rollout.events.following import open_redis
 from trellis.rollout.http.server import ControlServer
 from trellis.rollout.http.tables import TableServer
 from trellis.rollout.metrics.port import MetricsSource, Pod
 from trellis.rollout.metrics.prometheus import PrometheusCounters
 from trellis.rollout.metrics.scrape import DirectScrape
 from trellis.rollout.notifications.notifier import open_notifier
-from trellis.rollout.reconcile import Reconciler
+from trellis.rollout.passes import ClusterPasses, Sources
 from trellis.rollout.settings import Settings
 from trellis.rollout.webhook.governing import governed_by
 from trellis.rollout.webhook.keeper import CertificateKeeper, FolderKeeper, SecretKeeper
@@ -32,8 +28,6 @@ from trellis.rollout.webhook.server import WebhookServer
 from trellis.telemetry.logs import get_logger
 from trellis.telemetry.metrics import ControllerMetrics
 
-#: Seconds between two looks at the table: services change in bursts.
-_TABLE_SECONDS = 1.0
 CERTIFICATE_SECRET = "trellis-controller-webhook"  # noqa: S105 - the Secret's name
 
 
@@ -51,72 +45,64 @@ async def run(settings: Settings, metrics: ControllerMetrics) -> None:
         open_notifier(
             settings.notification_urls, settings.notification_secret, metrics
         ) as notifier,
+        _redis(settings) as redis,
     ):
-        stirred = asyncio.Event()
-        controller: Controller
-
-        def changed(service: Key) -> None:
-            stirred.set()
-            for found in cluster.rollouts_of(service):
-                controller.due(found.key)
-
-        cluster = Cluster(api, settings.namespace, metrics, changed)
+        served = settings.namespace or home
         tables = TableServer()
-        hosts = ServiceHosts(cluster, settings.namespace or home, tables)
-        reconciler = Reconciler(
-            cluster,
-            ClusterVoice(api, cluster, socket.gethostname()),
-            KnativeWeights(api),
-            _sources(settings, session, cluster),
-            hosts,
+        passes = ClusterPasses(
+            api,
+            settings,
+            served,
+            tables,
+            _sources(settings, session),
             notifier,
             metrics,
+            redis,
             settings.scrape_interval,
         )
-        controller = Controller(reconciler, metrics)
-        control = ClusterControl(api, cluster, settings.namespace or home, newest=reconciler.status)
+        cluster = passes.cluster
+        control = ClusterControl(
+            api, cluster, served, passes.rollouts.status, passes.experiments.status
+        )
         async with (
             _http(settings, tables, control, cluster),
             _webhook(settings, api, home, cluster, metrics) as keep,
             asyncio.TaskGroup() as group,
         ):
-            group.create_task(cluster.run())
-            group.create_task(controller.run(cluster))
-            group.create_task(_tables(cluster, hosts, stirred))
+            group.create_task(passes.run())
             if keep is not None:
                 group.create_task(keep())
 
 
-def _sources(
-    settings: Settings, session: aiohttp.ClientSession, cluster: Cluster
-) -> Callable[[str], MetricsSource]:
+def _sources(settings: Settings, session: aiohttp.ClientSession) -> Sources:
     """By namespace, each made once."""
     made: dict[str, MetricsSource] = {}
 
-    def source(namespace: str) -> MetricsSource:
-        async def pods(service: str, revisions: Sequence[str]) -> Sequence[Pod]:
-            return cluster.pods((namespace, service), revisions)
+    def of(cluster: Cluster) -> Callable[[str], MetricsSource]:
+        def source(namespace: str) -> MetricsSource:
+            async def pods(service: str, revisions: Sequence[str]) -> Sequence[Pod]:
+                return cluster.pods((namespace, service), revisions)
 
-        if namespace not in made:
-            if settings.metrics_source == "prometheus" and settings.prometheus_url is not None:
-                made[namespace] = PrometheusCounters(
-                    session, settings.prometheus_url, namespace, pods
-                )
-            else:
-                made[namespace] = DirectScrape(session, pods)
-        return made[namespace]
+            if namespace not in made:
+                if settings.metrics_source == "prometheus" and settings.prometheus_url is not None:
+                    url = settings.prometheus_url
+                    made[namespace] = PrometheusCounters(session, url, namespace, pods)
+                else:
+                    made[namespace] = DirectScrape(session, pods)
+            return made[namespace]
 
-    return source
+        return source
+
+    return of
 
 
-async def _tables(cluster: Cluster, hosts: ServiceHosts, stirred: asyncio.Event) -> None:
-    """Offer a table as soon as all is known, and whenever a service changes."""
-    await cluster.listed()
-    while True:
-        stirred.clear()
-        await hosts.renew()
-        await stirred.wait()
-        await asyncio.sleep(_TABLE_SECONDS)
+@contextlib.asynccontextmanager
+async def _redis(settings: Settings) -> AsyncIterator[Redis | None]:
+    if settings.redis_url is None:
+        yield None
+        return
+    async with open_redis(settings.redis_url.get_secret_value()) as redis:
+        yield redis
 
 
 @contextlib.asynccontextmanager

@@ -3,9 +3,9 @@
 import asyncio
 import random
 import time
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
-from trellis.rollout.cluster.cluster import Cluster
 from trellis.rollout.cluster.facts import Key
 from trellis.rollout.errors import ApiRefused, ApiUnreachable, Conflict
 from trellis.rollout.queue import PassQueue
@@ -31,26 +31,31 @@ class Passes(Protocol):
 
 
 class Controller:
-    """Every Rollout of the cluster."""
+    """Every object of a kind, as ``rollout``, in the cluster."""
 
-    def __init__(self, reconciler: Passes, metrics: ControllerMetrics) -> None:
-        self._reconciler, self._metrics = reconciler, metrics
+    def __init__(
+        self, reconciler: Passes, metrics: ControllerMetrics, kind: str = "rollout"
+    ) -> None:
+        self._reconciler, self._metrics, self._kind = reconciler, metrics, kind
         self._queue: PassQueue[Key] = PassQueue()
         self._failures: dict[Key, int] = {}
         self._conflicts: dict[Key, int] = {}
 
     def due(self, key: Key) -> None:
-        """A Rollout, or what it is about, has changed."""
+        """An object, or what it is about, has changed."""
         self._queue.add(key)
 
-    async def run(self, cluster: Cluster) -> None:
-        """Do passes until cancelled. None is done before everything was listed: a revision that is
-        not known yet is not one that is gone.
+    async def run(
+        self, listed: Callable[[], Awaitable[None]], known: Callable[[], Iterable[Key]]
+    ) -> None:
+        """Do passes until cancelled, of all that is ``known`` first. None is done before everything was
+        ``listed``: a revision that is not known yet is not one that is gone.
         """
-        await cluster.listed()
-        for found in cluster.rollouts:
-            self._queue.add(found.key)
-        get_logger().info("rollouts are followed", rollouts=sum(1 for _ in cluster.rollouts))
+        await listed()
+        keys = list(known())
+        for key in keys:
+            self._queue.add(key)
+        get_logger().info(f"{self._kind}s are followed", number=len(keys))
         async with asyncio.TaskGroup() as group:
             for _ in range(AT_ONCE):
                 group.create_task(self._work())
@@ -81,12 +86,12 @@ class Controller:
         except ApiRefused as error:
             return self._failed(key, "refused", str(error))
         except Exception as error:  # noqa: BLE001 - one that cannot be handled must not hold up the others
-            get_logger().exception("a pass failed", rollout="/".join(key))
+            get_logger().exception("a pass failed", **{self._kind: "/".join(key)})
             return self._failed(key, "failed", f"{type(error).__name__}: {error}")
         self._metrics.passes.labels("done").inc()
         self._conflicts.pop(key, None)
         if self._failures.pop(key, 0):
-            get_logger().info("passes succeed again", rollout="/".join(key))
+            get_logger().info("passes succeed again", **{self._kind: "/".join(key)})
         return after
 
     def _met(self, key: Key, why: str) -> float:
@@ -102,5 +107,5 @@ class Controller:
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         if not failures:
-            get_logger().warning("a pass did not succeed", rollout="/".join(key), why=why)
+            get_logger().warning("a pass did not succeed", **{self._kind: "/".join(key)}, why=why)
         return min(FIRST_PAUSE * 2.0 ** min(failures, DOUBLINGS), LONGEST_PAUSE)

@@ -4,11 +4,8 @@ Whatever a pass does after the status was written follows from the status alone,
 controller that dies in between, or a second one beside it, does the same again and nothing else.
 """
 
-import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable
 
 from pydantic import ValidationError
 
@@ -18,17 +15,19 @@ from trellis.rollout.cluster.facts import Key
 from trellis.rollout.cluster.rollouts import Rollout
 from trellis.rollout.cluster.weights import Weights
 from trellis.rollout.errors import ApiRefused, Conflict
-from trellis.rollout.events.looks import blind_look
-from trellis.rollout.events.trial import TrialEvents, UnitNews, trial_of
-from trellis.rollout.metrics.port import MetricsSource, Readings
+from trellis.rollout.events.trial import TrialEvents
+from trellis.rollout.metrics.port import MetricsSource
 from trellis.rollout.notifications.event import Subject
 from trellis.rollout.notifications.notifier import Notifier
-from trellis.rollout.observation import Observation, sides
-from trellis.rollout.plan import Announcement, Decision, GatewaysSeen, decide, looking
-from trellis.rollout.plan.decision import Table
-from trellis.rollout.planning.power import required_requests
+from trellis.rollout.notifications.turns import in_turn
+from trellis.rollout.observation import Observation
+from trellis.rollout.plan import Announcement, Decision, decide
+from trellis.rollout.plan.memory import recall
+from trellis.rollout.ports import Gateways, Voice, World
 from trellis.rollout.seen import ServiceSeen
 from trellis.rollout.trace import traced
+from trellis.rollout.weighing import Weighing
+from trellis.rollout.working import Working
 from trellis.telemetry.metrics import ControllerMetrics
 
 #: Seconds between two writes of a status of which only words and numbers changed.
@@ -36,64 +35,6 @@ WRITE_SECONDS = 60.0
 #: Seconds until a rollout that waits for nothing is looked at again, were there no event.
 IDLE_SECONDS = 60.0
 _IDLE = frozenset(("Idle", "Promoted", "RolledBack", "Refused"))
-
-
-class World(Protocol):
-    """What a pass reads of the cluster."""
-
-    def rollout(self, key: Key) -> Rollout | None:
-        """The Rollout, as it was heard of last."""
-        ...
-
-    def rollouts_of(self, service: Key) -> Sequence[Rollout]:
-        """All Rollouts of an InferenceService."""
-        ...
-
-    def seen(self, key: Key) -> ServiceSeen | None:
-        """An InferenceService."""
-        ...
-
-
-class Voice(Protocol):
-    """What a pass writes, beside weights."""
-
-    async def write(self, found: Rollout, status: RolloutStatus) -> Rollout:
-        """The Rollout with its new status. Raises ``Conflict`` where it has changed."""
-        ...
-
-    async def announce(self, found: Rollout, said: Announcement) -> None:
-        """Say it in an Event; one that is lost is lost."""
-        ...
-
-
-class Gateways(Protocol):
-    """The routing table, and who has it."""
-
-    async def follow(
-        self, key: Key, seen: ServiceSeen | None, status: RolloutStatus, hosts: Table
-    ) -> None:
-        """Have the table name the service's revisions so."""
-        ...
-
-    def seen(self, key: Key) -> GatewaysSeen:
-        """What is offered and held now."""
-        ...
-
-
-@dataclass
-class Working:
-    """What is remembered of a Rollout between passes; all of it is in its status, a minute old at most."""
-
-    uid: str
-    token: str
-    status: RolloutStatus
-    observation: Observation | None
-    written: float
-    trouble: str = ""
-    #: The commands' text whose unread entries were told.
-    told: str = ""
-    #: What `noHarm` asked for last, by what it follows from: to compute it takes half a second.
-    required: dict[tuple[object, ...], int | None] = field(default_factory=dict)
 
 
 class Reconciler:
@@ -114,10 +55,9 @@ class Reconciler:
         clock: Callable[[], float] = time.time,
         trials: TrialEvents | None = None,
     ) -> None:
-        self._trials = trials
+        self._weighing = Weighing(sources, trials, clock)
         self._world, self._voice, self._weights = world, voice, weights
-        self._sources, self._gateways, self._metrics = sources, gateways, metrics
-        self._notifier = notifier
+        self._gateways, self._metrics, self._notifier = gateways, metrics, notifier
         self._interval, self._clock = interval, clock
         self._working: dict[Key, Working] = {}
 
@@ -143,15 +83,14 @@ class Reconciler:
             return IDLE_SECONDS
         working = self._recall(found, spec)
         seen = self._world.seen(found.service_key)
-        readings = await self._read(working.status, spec, found, seen)
-        units = await self._units(found, working, spec)
-        observation = self._weigh(working, spec, seen, readings, units)
-        required = await self._required(working, found, spec, observation)
+        observation = await self._weighing.observed(found, spec, working, seen)
+        required = await self._weighing.required(working, found, spec, observation)
         decision = self._decide(found, spec, working, seen, observation, required)
-        observation = self._next(decision, spec, observation, readings)
+        observation = self._weighing.next(decision, spec, observation)
         await self._remember(found, working, decision, observation)
         await self._tell_unread(found, working)
-        self._notifier.offer(_subject(found, working.status), decision.notifications)
+        told = in_turn(decision.notifications, working.recorded, self._clock())
+        self._notifier.offer(_subject(found, working.status), told)
         for said in decision.announcements:
             await self._voice.announce(found, said)
         await self._gateways.follow(found.service_key, seen, working.status, decision.table)
@@ -173,45 +112,11 @@ class Reconciler:
             written=self._clock(),
             trouble=before.trouble if before else "",
             told=before.told if before else "",
+            recorded=before.recorded if before and before.uid == found.uid else frozenset(),
         )
         self._count(before.status if before else None, status)
         self._working[found.key] = recalled
         return recalled
-
-    async def _read(
-        self, status: RolloutStatus, spec: RolloutSpec, found: Rollout, seen: ServiceSeen | None
-    ) -> Readings | None:
-        """The counters of both sides; None where there is no traffic to compare."""
-        if seen is None or not status.weight or looking(status, seen) == "none":
-            return None
-        source = self._sources(found.key[0])
-        return await source.read(found.service, tuple(sides(status, seen)), spec.guardrails)
-
-    def _weigh(
-        self,
-        working: Working,
-        spec: RolloutSpec,
-        seen: ServiceSeen | None,
-        readings: Readings | None,
-        units: UnitNews,
-    ) -> Observation | None:
-        observation = working.observation
-        if observation is None or not observation.span or readings is None or seen is None:
-            return observation
-        share = seen.weight if seen.weight is not None else working.status.weight
-        return observation.counted(readings, sides(working.status, seen), spec, share, units)
-
-    async def _units(self, found: Rollout, working: Working, spec: RolloutSpec) -> UnitNews:
-        """What gateways told of units, since what the observation holds."""
-        observation = working.observation
-        reached = observation.reached if observation else 0
-        if self._trials is None:
-            why = "only gateways' events tell it, and the controller has no Redis to read them from"
-            return UnitNews((blind_look(spec.guardrails, why),), reached)
-        trial = trial_of(*found.key, working.status)
-        if observation is None or trial is None:
-            return UnitNews((), reached)
-        return await self._trials.news(trial, reached, spec.guardrails)
 
     def _decide(
         self,
@@ -239,44 +144,6 @@ class Reconciler:
             notified=self._notifier.sent(found.uid),
         )
 
-    async def _required(
-        self,
-        working: Working,
-        found: Rollout,
-        spec: RolloutSpec,
-        observation: Observation | None,
-    ) -> int | None:
-        """The canary's requests that `noHarm` waits for, by stable's rates so far."""
-        if spec.advance != "noHarm" or observation is None or not working.status.weight:
-            return None
-        rates = _rates(observation)
-        rounded = tuple((name, f"{rate:.2g}") for name, rate in rates.items())
-        key = (found.generation, working.status.weight, rounded)
-        if key not in working.required:
-            weight = working.status.weight
-            wanted = await asyncio.to_thread(required_requests, spec, rates, weight)
-            working.required = {key: wanted}
-        return working.required[key]
-
-    def _next(
-        self,
-        decision: Decision,
-        spec: RolloutSpec,
-        observation: Observation | None,
-        readings: Readings | None,
-    ) -> Observation | None:
-        """What is counted from here on, as the decision has it."""
-        if decision.look == "start anew" or (decision.look == "go on" and observation is None):
-            return Observation.start(spec).begun(self._new_span())
-        if observation is None or not decision.status.evidence:
-            return None
-        if decision.look == "none":
-            return observation.ended()
-        return observation if observation.span else observation.begun(self._new_span())
-
-    def _new_span(self) -> str:
-        return f"{self._clock():.3f}"
-
     async def _remember(
         self,
         found: Rollout,
@@ -299,9 +166,12 @@ class Reconciler:
                 status = status.model_copy(update={"trace": ()})
             written = await self._voice.write(found, status)
             working.token, working.written = written.token, now
-            trial = trial_of(*found.key, status)
-            if self._trials is not None and observation and trial:
-                await self._trials.stored(trial, observation.reached)
+            last = recall(working.status).recorded
+            unsent = {one.number for one in decision.notifications}
+            working.recorded = frozenset(
+                number for number in unsent if number > last or number in working.recorded
+            )
+            await self._weighing.stored(found, status, observation)
         self._count(working.status, status)
         working.status, working.observation = status, observation
 
@@ -365,12 +235,3 @@ def _subject(found: Rollout, status: RolloutStatus) -> Subject:
         stable=status.stable.version if status.stable else "",
         canary=status.canary.version if status.canary else "",
     )
-
-
-def _rates(observation: Observation) -> Mapping[str, float]:
-    """Stable's, of the guardrails that have counted anything of it."""
-    return {
-        verdict.name: min(1.0, verdict.stable.events / verdict.stable.total)
-        for verdict in observation.verdicts()
-        if verdict.stable.total
-    }

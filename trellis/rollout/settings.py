@@ -53,6 +53,10 @@ class Settings(BaseSettings):
     http_port: Port = Field(
         8090, description="port of its HTTP: /health, /metrics and what people ask"
     )
+    table_config_map: ObjectName = Field(
+        "trellis-controller-table",
+        description="name of the ConfigMap that keeps the routing table, in the namespace whose gateways it serves",
+    )
     controller_token: SecretStr | None = Field(
         None,
         min_length=16,

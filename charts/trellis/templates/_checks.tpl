@@ -96,6 +96,9 @@
 {{- if and $controller.enabled .Values.gateway.controllerUrl -}}
 {{- fail "controller.enabled is true and gateway.controllerUrl is set: the gateway has one controller. Remove the address, or set controller.enabled: false." -}}
 {{- end -}}
+{{- if and $controller.enabled .Values.gateway.routes -}}
+{{- fail "controller.enabled is true and gateway.routes is set: the controller makes the routing table, of the InferenceServices and Experiments that are there. Remove the routes, or set controller.enabled: false." -}}
+{{- end -}}
 {{- if and $controller.enabled (eq $controller.metricsSource "prometheus") (not (include "trellis.controllerPrometheus" .)) -}}
 {{- fail "controller.metricsSource is prometheus, and neither controller.prometheusUrl nor gateway.prometheusUrl says where that is." -}}
 {{- end -}}

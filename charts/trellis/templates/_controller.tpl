@@ -24,6 +24,7 @@ app.kubernetes.io/part-of: trellis
 TRELLIS_NAMESPACE: controller.scope
 TRELLIS_POD_NAMESPACE: the chart itself
 TRELLIS_HTTP_PORT: the chart itself
+TRELLIS_TABLE_CONFIG_MAP: the chart itself
 TRELLIS_CONTROLLER_TOKEN: gateway.existingSecret
 TRELLIS_WEBHOOK: controller.webhook.enabled
 TRELLIS_WEBHOOK_PORT: the chart itself
@@ -33,6 +34,8 @@ TRELLIS_WEBHOOK_CONFIGURATION: the chart itself
 TRELLIS_METRICS_SOURCE: controller.metricsSource
 TRELLIS_PROMETHEUS_URL: controller.prometheusUrl
 TRELLIS_SCRAPE_INTERVAL: controller.scrapeInterval
+TRELLIS_NOTIFICATION_URLS: controller.notifications.existingSecret
+TRELLIS_NOTIFICATION_SECRET: controller.notifications.existingSecret
 TRELLIS_REDIS_URL: redis.url
 TRELLIS_REDIS_PREFIX: the chart itself
 {{- end -}}

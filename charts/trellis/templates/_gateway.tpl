@@ -140,7 +140,7 @@ containers:
 volumes:
   - name: routing-table
     configMap:
-      name: trellis-routing-table
+      name: {{ .root.Values.controller.enabled | ternary "trellis-controller-table" "trellis-routing-table" }}
   - name: tmp # parts of an upload that are too large for memory
     emptyDir:
       sizeLimit: 1Gi

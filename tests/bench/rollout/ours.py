@@ -1,4 +1,4 @@
-"""Trellis' rule for one counted guardrail, over many rollouts at once."""
+"""Trellis' rule for one counted guardrail, over many rollouts at once; and as a Rollout has it by default."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,11 @@ from tests.bench.rollout.drawn import Drawn
 from tests.bench.rollout.peers import Ends
 from tests.unit.rollout.promises.histories import Counts
 from tests.unit.rollout.promises.many import Highest, Many, ManyShares
+from trellis.contracts.amounts import share as part_of
+from trellis.contracts.rollout import RolloutSpec
+
+_SPEC = RolloutSpec(inference_service="bench")
+_ERRORS = next(rail for rail in _SPEC.guardrails if rail.metric == "errors")
 
 
 @dataclass(frozen=True)
@@ -49,3 +54,23 @@ class Trellis:
                 logs = np.minimum(logs, share.log_harm)
             harm.note(look + 1, logs)
         return harm
+
+
+def as_shipped() -> Trellis:
+    """On errors, with the margin, negligible share and part of alpha that a Rollout has by default."""
+    needed = len(_SPEC.guardrails) / _SPEC.alpha
+    return Trellis(_ratio(), needed, part_of(_ERRORS.negligible) if _ERRORS.negligible else None)
+
+
+def shipped_title() -> str:
+    """What that is, as people write it."""
+    return (
+        f"Trellis: {len(_SPEC.guardrails)} guardrails, `alpha: {_SPEC.alpha:g}`,"
+        f" `margin.ratio: {_ratio():g}`, `negligible: {_ERRORS.negligible}`"
+    )
+
+
+def _ratio() -> float:
+    if _ERRORS.margin is None or _ERRORS.margin.ratio is None:
+        raise ValueError("the guardrail on errors has no ratio by default")
+    return _ERRORS.margin.ratio

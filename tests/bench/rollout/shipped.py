@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from tests.bench.rollout.drawn import Drawn, draw
-from tests.bench.rollout.ours import Trellis
+from tests.bench.rollout.ours import as_shipped, shipped_title
 from tests.bench.rollout.peers import ArgoRollouts, Flagger
 from tests.bench.rollout.tuning import Rule, served
 
@@ -30,8 +30,8 @@ class Shipped:
 
 RULES: Sequence[Shipped] = (
     Shipped(
-        "Trellis: two guardrails, `alpha: 0.05`, `margin.ratio: 1.5`, `negligible: 0.1%`",
-        Trellis(1.5, 40.0, 0.001),
+        shipped_title(),
+        as_shipped(),
         "held",
     ),
     Shipped(

@@ -7,7 +7,7 @@ import numpy as np
 
 from tests.bench.rollout import tuning
 from tests.bench.rollout.drawn import Drawn, draw
-from tests.bench.rollout.ours import Trellis
+from tests.bench.rollout.ours import as_shipped
 from tests.bench.rollout.tuning import Rule, served
 
 WEIGHTS = (5, 20, 50)
@@ -18,7 +18,7 @@ HALF = 0.5
 MINUTES = 60
 #: A margin near 1: the peers' rules are tuned without any.
 TUNED_MARGIN = 1.1
-SHIPPED = Trellis(1.5, 40.0, 0.001)
+SHIPPED = as_shipped()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.integration.gateway.browsing import chromium
 from tests.integration.gateway.controller import ControllerProcess
 from tests.integration.gateway.controller_server import TOKEN
 from tests.integration.gateway.processes import FakeUpstream, Gateway, table_of
@@ -13,6 +15,13 @@ from tests.integration.redis_server import RedisServer
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("gateway")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real one, for tests of pages (``browsing.needs_chromium``)."""
+    with chromium() as launched:
+        yield launched
 
 
 @pytest.fixture(scope="module")

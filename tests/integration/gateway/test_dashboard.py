@@ -17,7 +17,6 @@ from playwright.sync_api import Browser, Page, expect
 from tests.integration.gateway.browsing import (
     PHONE,
     Visit,
-    chromium,
     is_too_wide,
     needs_chromium,
     save,
@@ -161,12 +160,6 @@ def closed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[G
     gateway.up()
     yield gateway
     assert gateway.stop() == 0
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as launched:
-        yield launched
 
 
 @pytest.fixture

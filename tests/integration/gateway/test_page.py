@@ -13,7 +13,6 @@ from tests.integration.gateway.browsing import (
     DESK,
     PHONE,
     Visit,
-    chromium,
     is_too_wide,
     needs_chromium,
     save,
@@ -70,12 +69,6 @@ def gateway(
     assert worker.stop() == 0
     assert running.stop() == 0
     predictor.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as launched:
-        yield launched
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.integration.gateway.browsing import Visit, chromium, needs_chromium
+from tests.integration.gateway.browsing import Visit, needs_chromium
 from tests.integration.gateway.processes import FakeUpstream, Gateway, table_of
 
 pytestmark = needs_chromium
@@ -25,12 +25,6 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     yield running
     assert running.stop() == 0
     upstream.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as launched:
-        yield launched
 
 
 @pytest.fixture

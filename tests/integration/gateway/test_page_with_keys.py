@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, FilePayload, expect
 
-from tests.integration.gateway.browsing import PHONE, Visit, chromium, needs_chromium, save
+from tests.integration.gateway.browsing import PHONE, Visit, needs_chromium, save
 from tests.integration.gateway.processes import FakeUpstream, Gateway, table_of
 
 pytestmark = needs_chromium
@@ -27,12 +27,6 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     yield gateway
     assert gateway.stop() == 0
     upstream.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as launched:
-        yield launched
 
 
 @pytest.fixture

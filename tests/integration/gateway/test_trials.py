@@ -14,7 +14,6 @@ from playwright.sync_api import Browser, Page, expect
 from tests.integration.gateway.browsing import (
     PHONE,
     Visit,
-    chromium,
     is_too_wide,
     needs_chromium,
     save,
@@ -82,12 +81,6 @@ def gateway(
     process.up()
     yield process
     process.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as launched:
-        yield launched
 
 
 @pytest.fixture

@@ -208,7 +208,8 @@ class ApiServer:
                 of_json = answer.headers.get_content_type() == "application/json"
                 return json.loads(text) if of_json else text.decode()
         except urllib.error.HTTPError as error:
-            text = error.read()
+            with error:
+                text = error.read()
             try:
                 message = json.loads(text)["message"]
             except (ValueError, KeyError, TypeError):

@@ -1,10 +1,12 @@
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from tests.integration.redis_server import RedisServer
 from tests.integration.rollout.api_server import ApiServer, component_crds
 from tests.integration.rollout.kserve_actor import KServeActor
 from tests.integration.rollout.lab import Lab
@@ -67,6 +69,15 @@ async def api(kserve_api: ApiServer, metrics: ControllerMetrics) -> AsyncIterato
     connection = connect({"KUBECONFIG": str(kserve_api.kubeconfig)})
     async with Api(connection, metrics) as opened:
         yield opened
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A durable one of its own: all controllers' streams have one name."""
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

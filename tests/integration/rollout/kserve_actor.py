@@ -115,7 +115,7 @@ class KServeActor:
 
     def _template(self, service: str, of: Template) -> dict[str, Any]:
         source = f"pvc://models/{service}/{of.version}"
-        return objects.template(source, f"trellis/predictor:{of.image}", of.note)
+        return objects.template(source, f"trellis/predictor:{of.image}", of.note, service)
 
     def _write_knative(self, service: dict[str, Any], tomato: Tomato) -> None:
         name, wanted = service["metadata"]["name"], tomato.model.wanted

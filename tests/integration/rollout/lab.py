@@ -3,32 +3,29 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 
 from tests.integration.rollout import objects
-from tests.integration.rollout.api_server import ApiServer, free_ports
+from tests.integration.rollout.api_server import ApiError, ApiServer, free_ports
 from tests.integration.rollout.kserve_actor import KServeActor
 from tests.integration.rollout.objects import path
 from tests.integration.rollout.pod_pages import PodPages
 from tests.integration.rollout.waiting import PATIENCE, until
-from trellis.contracts.rollout_status import RolloutStatus
+from trellis.contracts.routing_table import RoutingTable
 from trellis.rollout.cluster.api import Api
 from trellis.rollout.cluster.cluster import Cluster
 from trellis.rollout.cluster.connection import connect
-from trellis.rollout.cluster.facts import Key
-from trellis.rollout.cluster.knative import KnativeWeights
-from trellis.rollout.cluster.voice import ClusterVoice
-from trellis.rollout.controller import Controller
+from trellis.rollout.events.following import open_redis
+from trellis.rollout.http.tables import TableServer
 from trellis.rollout.metrics.scrape import DirectScrape
-from trellis.rollout.notifications.notifier import Notifier
-from trellis.rollout.plan import GatewaysSeen
-from trellis.rollout.plan.decision import Table
-from trellis.rollout.reconcile import Reconciler
-from trellis.rollout.seen import ServiceSeen
+from trellis.rollout.notifications.notifier import open_notifier
+from trellis.rollout.passes import ClusterPasses
+from trellis.rollout.settings import Settings
 from trellis.rollout.webhook.governing import governed_by
 from trellis.rollout.webhook.keeper import SecretKeeper
 from trellis.rollout.webhook.server import WebhookServer
@@ -37,19 +34,6 @@ from trellis.telemetry.metrics import ControllerMetrics
 STEPS = [{"weight": w, "minimumTime": "1s"} for w in (5, 20, 50)]
 ERRORS = [{"metric": "errors", "margin": {"ratio": 1.5}, "negligible": "1%"}]
 MERGE = "application/merge-patch+json"
-
-
-class NoGateways:
-    """Nobody follows the routing table."""
-
-    async def follow(
-        self, key: Key, seen: ServiceSeen | None, status: RolloutStatus, hosts: Table
-    ) -> None:
-        """Nobody to tell."""
-
-    def seen(self, key: Key) -> GatewaysSeen:
-        """Nobody holds it."""
-        return GatewaysSeen()
 
 
 class Lab:
@@ -69,11 +53,16 @@ class Lab:
         return await asyncio.to_thread(self.server.call, *arguments)
 
     async def applies(
-        self, version: str, weight: int | None = None, manager: str = "git", **notes: str
+        self,
+        version: str,
+        weight: int | None = None,
+        manager: str = "git",
+        name: str = "tomato",
+        **notes: str,
     ) -> None:
-        """Somebody applies the manifest of tomato server-side."""
-        document = objects.inference_service("tomato", version, weight, **notes)
-        where = self.path(objects.KSERVE, "inferenceservices", "tomato")
+        """Somebody applies the manifest of an InferenceService server-side."""
+        document = objects.inference_service(name, version, weight, **notes)
+        where = self.path(objects.KSERVE, "inferenceservices", name)
         await asyncio.to_thread(self.server.apply, where, document, manager)
 
     async def sets_weight(self, weight: int | None) -> None:
@@ -87,6 +76,51 @@ class Lab:
         whole = {"steps": STEPS, "guardrails": ERRORS, **spec}
         where = self.path(objects.TRELLIS, "rollouts")
         await self.call("POST", where, objects.rollout(name, "tomato", **whole))
+
+    async def compares(self, name: str = "leaves", **spec: Any) -> None:
+        """Somebody applies an Experiment of v1 in tomato and v2 in tomato-b."""
+        services = {"v1": "tomato", "v2": "tomato-b"}
+        whole = {"services": services, "attributionWindow": "5s", **spec}
+        where = self.path(objects.TRELLIS, "experiments", name)
+        document = objects.experiment(name, "tomato", **whole)
+        await asyncio.to_thread(self.server.apply, where, document, "git", force=True)
+
+    def compared(self, name: str = "leaves") -> dict[str, Any]:
+        """What `kubectl get` shows of an Experiment."""
+        found = self.server.call("GET", self.path(objects.TRELLIS, "experiments", name))
+        return found.get("status") or {}
+
+    async def until_compared(self, phase: str, name: str = "leaves") -> dict[str, Any]:
+        """The Experiment's status as soon as it is in this phase."""
+
+        def reached() -> dict[str, Any] | None:
+            status = self.compared(name)
+            return status if status.get("phase") == phase else None
+
+        try:
+            return await until(reached)
+        except AssertionError:
+            status = self.compared(name)
+            telling = {k: v for k, v in status.items() if k not in {"evidence", "trace"}}
+            raise AssertionError(json.dumps(telling)) from None
+
+    def kept_table(self) -> RoutingTable:
+        """The routing table as the cluster keeps it; without models where it keeps none."""
+        where = self.path("/api/v1", "configmaps", "trellis-controller-table")
+        try:
+            text = self.server.call("GET", where)["data"]["routing-table.json"]
+        except (ApiError, KeyError):
+            return RoutingTable(version=0)
+        return RoutingTable.model_validate_json(text)
+
+    async def until_kept(self, condition: Callable[[RoutingTable], object]) -> RoutingTable:
+        """The kept table as soon as the condition holds."""
+
+        def reached() -> RoutingTable | None:
+            table = self.kept_table()
+            return table if condition(table) else None
+
+        return await until(reached)
 
     async def asks(self, identifier: str, do: str) -> None:
         """Somebody writes a command into the annotation."""
@@ -133,11 +167,11 @@ class Lab:
         )
         return weight
 
-    def events(self) -> list[str]:
-        """Reasons of the Events about the Rollout, in their order."""
+    def events(self, kind: str = "Rollout") -> list[str]:
+        """Reasons of the Events about the Rollout, or the Experiment, in their order."""
         listed = self.server.call("GET", self.path("/api/v1", "events"))["items"]
         listed.sort(key=lambda event: event["metadata"]["name"])
-        return [event["reason"] for event in listed if event["involvedObject"]["kind"] == "Rollout"]
+        return [event["reason"] for event in listed if event["involvedObject"]["kind"] == kind]
 
     async def until_admitted(self) -> None:
         """Wait until the API server asks the webhook, which a dry run shows."""
@@ -191,43 +225,51 @@ class Lab:
 
     @contextlib.asynccontextmanager
     async def controller(
-        self, interval: float = 0.1, *, webhook: bool = True, passes: bool = True
+        self,
+        interval: float = 0.1,
+        *,
+        webhook: bool = True,
+        passes: bool = True,
+        redis: str = "",
+        tables: TableServer | None = None,
+        told: str = "",
     ) -> AsyncIterator[None]:
         """A controller, or its webhook alone, for the length of the block; it ends as suddenly as it
-        can.
+        can. It reads gateways' events from ``redis``, an address, offers its table by ``tables`` and
+        tells ``told``, an address, of each step.
         """
         connection = connect({"KUBECONFIG": str(self.server.kubeconfig)})
-        async with Api(connection, self.metrics) as api, aiohttp.ClientSession() as session:
-
-            async def pods(service: str, revisions: Any) -> Any:
-                return cluster.pods((self.namespace, service), revisions)
-
-            def due(service: Key) -> None:
-                for found in cluster.rollouts.of(service):
-                    controller.due(found.key)
-
-            cluster = self.cluster = Cluster(api, self.namespace, self.metrics, due)
-            source = DirectScrape(session, pods)
-            reconciler = Reconciler(
-                cluster,
-                ClusterVoice(api, cluster, "test"),
-                KnativeWeights(api),
-                lambda _: source,
-                NoGateways(),
-                Notifier([]),
+        settings = Settings(_env_file=None, namespace=self.namespace)
+        async with (
+            Api(connection, self.metrics) as api,
+            aiohttp.ClientSession() as session,
+            open_redis(redis) if redis else contextlib.nullcontext() as events,
+            open_notifier(SecretStr(told) if told else None, None, self.metrics) as notifier,
+        ):
+            made = ClusterPasses(
+                api,
+                settings,
+                self.namespace,
+                tables or TableServer(),
+                lambda cluster: lambda _: DirectScrape(session, self._pods_of(cluster)),
+                notifier,
                 self.metrics,
+                events,
                 interval,
             )
-            controller = Controller(reconciler, self.metrics)
-            tasks = [asyncio.create_task(cluster.run())]
-            if passes:
-                tasks.append(asyncio.create_task(controller.run(cluster)))
+            self.cluster = made.cluster
+            task = asyncio.create_task(made.run() if passes else made.cluster.run())
             try:
-                async with self._webhook(api, cluster) if webhook else contextlib.nullcontext():
+                hook = self._webhook(api, made.cluster) if webhook else contextlib.nullcontext()
+                async with hook:
                     yield
-                for task in tasks:
-                    assert not task.done(), task.exception()
+                assert not task.done(), task.exception()
             finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    def _pods_of(self, cluster: Cluster) -> Any:
+        async def pods(service: str, revisions: Any) -> Any:
+            return cluster.pods((self.namespace, service), revisions)
+
+        return pods

@@ -34,13 +34,15 @@ def inference_service(
     }
 
 
-def template(source: str, image: str = "trellis/predictor:1", note: str = "") -> dict[str, Any]:
+def template(
+    source: str, image: str = "trellis/predictor:1", note: str = "", model: str = "tomato"
+) -> dict[str, Any]:
     """Of a Knative Service, as KServe fills it."""
     return {
         "metadata": {"annotations": {SOURCE: source, "note": note}},
         "spec": {
             "containers": [
-                {"name": "kserve-container", "image": image, "args": ["--model_name=tomato"]}
+                {"name": "kserve-container", "image": image, "args": [f"--model_name={model}"]}
             ]
         },
     }
@@ -108,6 +110,17 @@ def pod_status(address: str, *, ready: bool = True, restarts: int = 0) -> dict[s
                 "state": {"running": {}},
             }
         ],
+    }
+
+
+def experiment(name: str, model: str, services: dict[str, str], **spec: Any) -> dict[str, Any]:
+    """``services`` are the arms': InferenceServices by version."""
+    arms = [{"version": v, "inferenceService": service} for v, service in services.items()]
+    return {
+        "apiVersion": "trellis.dev/v1alpha1",
+        "kind": "Experiment",
+        "metadata": {"name": name},
+        "spec": {"model": model, "arms": arms, **spec},
     }
 
 

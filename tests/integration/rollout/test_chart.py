@@ -78,6 +78,7 @@ ALLOWED = [
     ("create", "/events", ""),
 ]
 OF_ITS_OWN_NAMESPACE = [
+    *((verb, "/configmaps", "trellis-controller-table") for verb in (*READ, "patch")),
     ("create", "/secrets", ""),
     ("get", "/secrets", "trellis-controller-webhook"),
     ("delete", "/secrets", "trellis-controller-webhook"),
@@ -88,6 +89,9 @@ DENIED = [
     ("delete", "/pods", ""),
     ("create", "/pods", ""),
     ("get", "/configmaps", ""),
+    ("list", "/configmaps", ""),
+    ("create", "/configmaps", ""),
+    ("patch", "/configmaps", "trellis-routing-table"),
     ("update", "serving.kserve.io/inferenceservices", ""),
     ("delete", "serving.kserve.io/inferenceservices", ""),
     ("patch", "serving.knative.dev/services", ""),
@@ -137,7 +141,7 @@ def test_every_kind_of_the_controller_was_tried(
         for item in rendered
         if item["metadata"]["name"].startswith("trellis-controller")
     }
-    assert own == set(PLACES) - {"CustomResourceDefinition", "Secret", "ConfigMap", "NetworkPolicy"}
+    assert own == set(PLACES) - {"CustomResourceDefinition", "Secret", "NetworkPolicy"}
 
 
 def test_whoever_may_edit_a_namespace_may_edit_rollouts(

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +13,13 @@ from typing import Any
 
 import pytest
 
+from tests.integration.redis_server import RedisServer
+from tests.integration.rollout import objects, test_experiments
 from tests.integration.rollout.api_server import free_ports
 from tests.integration.rollout.lab import Lab
 from tests.integration.rollout.test_chart import install
 from tests.integration.rollout.test_controller import begin, highest, steps
+from tests.integration.rollout.visitors import Visitors
 from tests.integration.rollout.waiting import until
 from tests.unit.charts.helm import Helm
 from tests.unit.manifests.conftest import tool
@@ -65,9 +69,13 @@ class Process:
     def log(self) -> str:
         return (self._folder / "controller.log").read_text()
 
-    def get(self, path: str) -> bytes:
+    def get(self, path: str, put: Any = None) -> bytes:
+        """What is answered; with ``put``, to that."""
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}", headers={"authorization": f"Bearer {TOKEN}"}
+            f"http://127.0.0.1:{self.port}{path}",
+            None if put is None else json.dumps(put).encode(),
+            {"authorization": f"Bearer {TOKEN}"},
+            method="GET" if put is None else "PUT",
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
             content: bytes = answer.read()
@@ -124,8 +132,40 @@ async def _promoted(lab: Lab, process: Process) -> Any:
     return lab.status()
 
 
+async def test_killed_in_the_middle_of_an_experiment_it_goes_on(
+    lab: Lab, process: Process, redis: RedisServer
+) -> None:
+    process.start(f"--redis_url={redis.url}")
+    table = await test_experiments.begin(lab)
+    visitors, units = Visitors(redis.url), 0
+    for behaviour in (test_experiments.ALIKE, test_experiments.BETTER, test_experiments.BETTER):
+        await visitors.come(table, 500, behaviour)
+        await _until_heard(process, units + 1)
+        units += 500
+        process.kill()
+        process.start(f"--redis_url={redis.url}")
+    status = await lab.until_compared("Decided")
+    assert status["winner"] == "v2"
+    whole = await _until_heard(process, units)
+    assert sum(arm["units"] for arm in whole["arms"]) == units
+    assert await test_experiments.until_said(lab, "Decided") == ["Began", "Decided"]
+    assert lab.kept_table() == table
+
+
+async def _until_heard(process: Process, exposures: int) -> Any:
+    """The newest status, when the controller has heard of so many."""
+
+    def heard() -> Any:
+        if not process.answers():
+            return None
+        status = json.loads(process.get("/experiments/leaves/evidence"))["status"]
+        return status if status["exposures"] >= exposures else None
+
+    return await until(heard, process.log())
+
+
 async def test_the_rights_that_the_chart_gives_are_enough(
-    lab: Lab, process: Process, tmp_path: Path
+    lab: Lab, process: Process, redis: RedisServer, tmp_path: Path
 ) -> None:
     helm = Helm(tool("helm"), tmp_path)
     off = {"enabled": False}
@@ -135,12 +175,19 @@ async def test_the_rights_that_the_chart_gives_are_enough(
     account = lab.path("/api/v1", "serviceaccounts", "trellis-controller")
     asked = {"spec": {"expirationSeconds": 3600}}
     token = (await lab.call("POST", f"{account}/token", asked))["status"]["token"]
-    process.start(kubeconfig=lab.server.kubeconfig_of(token, lab.namespace))
+    kubeconfig = lab.server.kubeconfig_of(token, lab.namespace)
+    process.start(f"--redis_url={redis.url}", kubeconfig=kubeconfig)
     async with lab.controller(passes=False):
         await begin(lab)
         await lab.applies("v2")
         await lab.until_phase("Promoted", version="v2")
     assert "Promoted" in lab.events()
+    await lab.call("DELETE", lab.path(objects.TRELLIS, "rollouts", "tomato"))
+    await lab.applies("v3", name="tomato-b")
+    await lab.compares(services={"v2": "tomato", "v3": "tomato-b"})
+    await lab.until_compared("Running")
+    await lab.until_kept(test_experiments.is_shared)
+    assert lab.events("Experiment") == ["Began"]
     assert "orbidden" not in process.log()
 
 
@@ -158,6 +205,32 @@ async def test_its_http_answers_whoever_has_the_token(lab: Lab, process: Process
         (view,) = json.loads(process.get("/rollouts"))["rollouts"]
         assert view["status"]["phase"] == "Idle"
         assert b'trellis_rollouts{phase="Idle"} 1.0' in process.get("/metrics")
+
+
+async def test_an_experiment_that_is_set_over_http_is_the_resource(
+    lab: Lab, process: Process, redis: RedisServer
+) -> None:
+    process.start(f"--redis_url={redis.url}")
+    await lab.applies("v1")
+    await lab.applies("v2", name="tomato-b")
+    await until(process.answers)
+    await lab.until_kept(lambda table: {"tomato", "tomato-b"} <= table.models.keys())
+    arms = [{"version": "v1", "weight": 1}, {"version": "v2", "weight": 3}]
+    asked = {"model": "tomato", "arms": arms, "attributionWindow": 5}
+    process.get("/experiments/leaves", put=asked)
+    await lab.until_compared("Running")
+    table = await lab.until_kept(test_experiments.is_shared)
+    assert [arm.weight for arm in table.models["tomato"].arms] == [0.25, 0.75]
+    (name, shown), *others = json.loads(process.get("/experiments"))["experiments"].items()
+    assert (name, shown["attributionWindow"], others) == ("leaves", 5, [])
+    view = json.loads(process.get("/experiments/leaves/evidence"))
+    assert [arm["inferenceService"] for arm in view["spec"]["arms"]] == ["tomato", "tomato-b"]
+    assert (view["status"]["phase"], view["status"]["plan"]) == ("Running", {})
+    await lab.compares()  # the manifest in git, which takes its fields
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        process.get("/experiments/leaves", put=asked)
+    assert refused.value.code == 409
+    assert '"git"' in json.loads(refused.value.read())["error"]
 
 
 async def test_it_ends_at_once_when_it_is_told_to(process: Process) -> None:

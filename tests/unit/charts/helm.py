@@ -50,7 +50,8 @@ class Helm:
         given = (chart, release, json.dumps(values or {}), flags)
         if given not in self._rendered:
             self._rendered[given] = self._template(*given)
-        return [document for document in yaml.safe_load_all(self._rendered[given]) if document]
+        rendered = yaml.load_all(self._rendered[given], Loader=yaml.CSafeLoader)
+        return [document for document in rendered if document]
 
     def _template(self, chart: Path, release: str, values: str, flags: tuple[str, ...]) -> str:
         command = [self._program, "template", release, str(chart), "--namespace", "trellis", "-f-"]
@@ -61,7 +62,8 @@ class Helm:
             capture_output=True,
             text=True,
             check=False,
-            env={"PATH": os.environ["PATH"], "HOME": str(self._folder)},
+            # It ends before its garbage is worth collecting.
+            env={"PATH": os.environ["PATH"], "HOME": str(self._folder), "GOGC": "off"},
         )
         if done.returncode:
             # After the sentence helm advises --debug, which says no more.

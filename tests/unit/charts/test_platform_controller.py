@@ -117,6 +117,26 @@ def test_prometheus_is_the_gateway_s_or_its_own(
     assert settings(own, monkeypatch).prometheus_url == "http://q:9090"
 
 
+def test_who_is_told_stands_in_a_secret_and_nowhere_else(helm: Helm) -> None:
+    assert not {name for name in environment(controller(helm)) if "NOTIFICATION" in name}
+    rendered = controller(helm, {"notifications": {"existingSecret": "told"}})
+    sources = {
+        entry["name"]: entry["valueFrom"]["secretKeyRef"]
+        for entry in pod_of(rendered)["containers"][0]["env"]
+        if "NOTIFICATION" in entry["name"]
+    }
+    assert sources == {
+        "TRELLIS_NOTIFICATION_URLS": {"name": "told", "key": "TRELLIS_NOTIFICATION_URLS"},
+        "TRELLIS_NOTIFICATION_SECRET": {
+            "name": "told",
+            "key": "TRELLIS_NOTIFICATION_SECRET",
+            "optional": True,
+        },
+    }
+    with pytest.raises(Refused, match=r"controller\.notifications\.existingSecret"):
+        controller(helm, {"env": {"TRELLIS_NOTIFICATION_URLS": "https://hooks.example/secret"}})
+
+
 def test_the_names_and_ports_are_those_of_its_settings(helm: Helm) -> None:
     rendered = controller(helm)
     default = {name: field.default for name, field in Settings.model_fields.items()}
@@ -128,6 +148,7 @@ def test_the_names_and_ports_are_those_of_its_settings(helm: Helm) -> None:
         "http": 80,
         "webhook": 443,
     }
+    assert named(rendered, "ConfigMap", default["table_config_map"])["metadata"]
     variables = environment(rendered)
     assert variables["TRELLIS_WEBHOOK_CONFIGURATION"] == webhook(rendered)["configuration"]["name"]
 
@@ -146,6 +167,17 @@ def test_gateway_and_workers_ask_it_with_the_same_token(helm: Helm) -> None:
         held = named(rendered, "Secret", source["secretRef"]["name"])["data"]
         assert base64.b64decode(held["TRELLIS_CONTROLLER_TOKEN"]).decode() == token
     assert "controller_token" in GatewaySettings.model_fields
+
+
+def test_the_table_that_it_keeps_is_what_gateways_begin_with(helm: Helm) -> None:
+    rendered = controller(helm)
+    kept = named(rendered, "ConfigMap", "trellis-controller-table")
+    assert "data" not in kept  # an upgrade must not write what the controller did
+    for name in ("trellis-gateway", "trellis-worker"):
+        (volume,) = [v for v in pod_of(rendered, name)["volumes"] if v["name"] == "routing-table"]
+        assert volume["configMap"]["name"] == kept["metadata"]["name"]
+    names = [item["metadata"]["name"] for item in of_kind(rendered, "ConfigMap")]
+    assert "trellis-routing-table" not in names
 
 
 def test_without_a_gateway_there_is_a_token_still(
@@ -177,15 +209,18 @@ def test_in_its_namespace_it_may_no_more_than_it_does(helm: Helm) -> None:
         ("trellis.dev", "rollouts/status", "*", "update"),
         ("trellis.dev", "experiments/status", "*", "update"),
         ("", "events", "*", "create"),
+        ("", "configmaps", "trellis-controller-table", "patch"),
         ("", "secrets", "*", "create"),
         ("", "secrets", "trellis-controller-webhook", "delete"),
     }
     assert {rule[1] for rule in allowed - changing} == {
         *("rollouts", "experiments", "inferenceservices", "services", "revisions", "pods"),
+        "configmaps",
         "secrets",
     }
-    assert {rule[2] for rule in allowed - changing if rule[1] == "secrets"} == {
-        "trellis-controller-webhook"
+    assert {rule[2] for rule in allowed - changing if rule[1] in {"configmaps", "secrets"}} == {
+        "trellis-controller-table",
+        "trellis-controller-webhook",
     }
 
 
@@ -203,7 +238,7 @@ def test_cluster_wide_the_same_is_allowed_everywhere(
     narrow = controller(helm)
     wide = controller(helm, {"scope": "cluster"})
     assert settings(wide, monkeypatch).namespace == ""
-    own = {rule for rule in may(narrow, "Role") if rule[1] == "secrets"}
+    own = {rule for rule in may(narrow, "Role") if rule[1] in {"configmaps", "secrets"}}
     assert may(wide, "Role") == own
     assert may(wide, "ClusterRole") == may(narrow, "ClusterRole") | (may(narrow, "Role") - own)
 
@@ -364,7 +399,7 @@ def test_the_notes_tell_how_it_is_used_and_what_it_costs(helm: Helm) -> None:
     assert "--set rollout.enabled=true" in told
     assert "gateway.routes is empty" not in told
     assert "NOTE: controller" not in told
-    assert "runs no Experiments in a cluster" in told
+    assert "gateways pass on REST only" in told
     assert "moved by hand" in told
     assert "rollout.enabled" not in helm.notes(PLATFORM)
     alone = helm.notes(PLATFORM, {"controller": {**on, "replicas": 1}})
@@ -374,5 +409,9 @@ def test_the_notes_tell_how_it_is_used_and_what_it_costs(helm: Helm) -> None:
         assert "a new version has all traffic until" in noted
     wide = helm.notes(PLATFORM, {"controller": {**on, "scope": "cluster"}})
     assert "policies of other namespaces" in wide
+
+
+def test_the_routing_table_has_one_author(helm: Helm) -> None:
     routed = {"routes": [{"model": "tomato", "arms": [{"version": "v1"}]}]}
-    assert "cold start only" in helm.notes(PLATFORM, {"controller": on, "gateway": routed})
+    with pytest.raises(Refused, match=r"gateway\.routes is set: the controller makes"):
+        controller(helm, {}, gateway=routed)

@@ -96,17 +96,33 @@ def test_a_routes_own_settings_are_the_tables(helm: Helm) -> None:
     assert found.record is False
 
 
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(weights=st.lists(st.integers(0, 100_000), min_size=1, max_size=7).filter(any))
-def test_shares_are_exact_whatever_the_weights(helm: Helm, weights: list[int]) -> None:
+def lists_of(one: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
+    return st.lists(one, min_size=20, max_size=20)
+
+
+def weighted(model: str, weights: list[int]) -> Route:
     arms = [
         {"version": f"v{number}", "service": f"m{number}", "weight": weight}
         for number, weight in enumerate(weights)
     ]
-    found = [arm.weight for arm in route(helm, *arms).arms]
-    assert found == pytest.approx([weight / sum(weights) for weight in weights], abs=2e-12)
+    return {"model": model, "arms": arms}
+
+
+# A rendering takes long, and one table holds many routes.
+many = settings(
+    max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@many
+@given(drawn=lists_of(st.lists(st.integers(0, 100_000), min_size=1, max_size=7).filter(any)))
+def test_shares_are_exact_whatever_the_weights(helm: Helm, drawn: list[list[int]]) -> None:
+    named_weights = {f"model-{number}": weights for number, weights in enumerate(drawn)}
+    routes = [weighted(model, weights) for model, weights in named_weights.items()]
+    found = table(helm, *routes).models
+    for model, weights in named_weights.items():
+        shares = [weight / sum(weights) for weight in weights]
+        assert [arm.weight for arm in found[model].arms] == pytest.approx(shares, abs=2e-12)
 
 
 def moved(before: ModelRoute, after: ModelRoute) -> tuple[float, float]:
@@ -122,27 +138,30 @@ def moved(before: ModelRoute, after: ModelRoute) -> tuple[float, float]:
     return 1 - stays, least
 
 
-def weighted(helm: Helm, weights: list[int]) -> ModelRoute:
-    arms = [
-        {"version": f"v{number}", "service": f"m{number}", "weight": weight}
-        for number, weight in enumerate(weights)
-    ]
-    return route(helm, *arms)
-
-
-@settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(data=st.data(), count=st.integers(2, 5))
-def test_a_change_moves_no_more_than_is_said(helm: Helm, data: st.DataObject, count: int) -> None:
+def two_of_a_length(count: int) -> st.SearchStrategy[tuple[list[int], list[int]]]:
     weights = st.lists(st.integers(0, 100), min_size=count, max_size=count).filter(any)
-    before, after = (weighted(helm, data.draw(weights)) for _ in range(2))
-    share, least = moved(before, after)
-    assert share <= (count - 1) * least + 1e-9
+    return st.tuples(weights, weights)
+
+
+@many
+@given(drawn=lists_of(st.integers(2, 5).flatmap(two_of_a_length)))
+def test_a_change_moves_no_more_than_is_said(
+    helm: Helm, drawn: list[tuple[list[int], list[int]]]
+) -> None:
+    routes = [
+        weighted(f"{time}-{number}", weights)
+        for number, change in enumerate(drawn)
+        for time, weights in zip(("before", "after"), change, strict=True)
+    ]
+    found = table(helm, *routes).models
+    for number, (weights, _) in enumerate(drawn):
+        share, least = moved(found[f"before-{number}"], found[f"after-{number}"])
+        assert share <= (len(weights) - 1) * least + 1e-9
 
 
 def test_the_figures_of_the_documentation(helm: Helm) -> None:
-    share, least = moved(weighted(helm, [1, 1, 1]), weighted(helm, [2, 1, 1]))
+    found = table(helm, weighted("before", [1, 1, 1]), weighted("after", [2, 1, 1])).models
+    share, least = moved(found["before"], found["after"])
     assert share == pytest.approx(0.25)
     assert least == pytest.approx(1 / 6)
     page = " ".join((ROOT / "docs/gateway/routing.md").read_text("utf-8").split())

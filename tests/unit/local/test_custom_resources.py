@@ -183,8 +183,5 @@ def test_a_list_of_them_is_read(write: Write) -> None:
     assert found.spec.deadline == "1h"
 
 
-def test_it_is_said_that_nothing_carries_an_experiment_out_here(write: Write) -> None:
-    (found,) = read_paths([write(EXPERIMENT_FORM)]).findings
-    assert found.severity is Severity.NOTE
-    assert "not carried out here" in found.problem
-    assert not read_paths([write(ROLLOUT_FORM)]).findings
+def test_both_kinds_are_carried_out_here(write: Write) -> None:
+    assert not read_paths([write(EXPERIMENT_FORM + "---\n" + ROLLOUT_FORM)]).findings

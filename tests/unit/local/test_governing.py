@@ -85,6 +85,19 @@ def test_an_arm_of_another_version_than_is_served_is_a_note(write: Write) -> Non
     assert found.problem == "is of version v2, and other serves pvc://models/other/v3"
 
 
+def test_two_arms_of_one_service_are_for_one_machine(write: Write) -> None:
+    found = only(write, MODEL_FORM, EXPERIMENT.replace(", inferenceService: other", ""))
+    assert (found.severity, found.field) == (Severity.NOTE, "spec.arms[1]")
+    assert "a cluster needs an InferenceService for each arm" in found.problem
+
+
+def test_a_model_whose_traffic_a_rollout_moves_is_an_error(write: Write) -> None:
+    third = OTHER.replace("other", "third").replace("/v2", "/v1")
+    arms = EXPERIMENT.replace("{version: v1}", "{version: v1, inferenceService: third}")
+    found = only(write, MODEL_FORM, OTHER, third, ROLLOUT, arms)
+    assert (found.severity, found.field) == (Severity.ERROR, "spec.model")
+
+
 def test_two_experiments_of_one_model_are_an_error_unless_one_is_off(write: Write) -> None:
     again = EXPERIMENT.replace("compares", "again")
     found = only(write, MODEL_FORM, OTHER, EXPERIMENT, again)

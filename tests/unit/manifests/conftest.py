@@ -43,7 +43,7 @@ def _built(folder: Path) -> str:
 @pytest.fixture
 def build() -> Build:
     """The documents that `kubectl kustomize` makes of a folder."""
-    return lambda folder: list(yaml.safe_load_all(_built(folder)))
+    return lambda folder: list(yaml.load_all(_built(folder), Loader=yaml.CSafeLoader))
 
 
 @pytest.fixture

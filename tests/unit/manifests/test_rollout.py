@@ -23,7 +23,7 @@ def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
     return Helm(tool("helm"), tmp_path_factory.mktemp("helm"))
 
 
-@pytest.mark.parametrize("name", ["access", "controller", "webhook"])
+@pytest.mark.parametrize("name", ["access", "controller", "table", "webhook"])
 def test_each_object_is_the_chart_s(helm: Helm, name: str) -> None:
     rendered = helm.render(PLATFORM, VALUES, release="trellis")
     file = MANIFESTS / f"components/rollout/{name}.yaml"
@@ -51,12 +51,13 @@ def test_the_chart_s_objects_are_all_there(helm: Helm, combine: Combine) -> None
 def test_gateways_and_workers_beside_it_take_its_table(combine: Combine) -> None:
     documents = combine(MANIFESTS / "overlays/production", "gateway", "rollout")
     for name in ("trellis-gateway", "trellis-worker"):
-        (container,) = named(documents, "Deployment", name)["spec"]["template"]["spec"][
-            "containers"
-        ]
+        pod = named(documents, "Deployment", name)["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
         variables = {entry["name"]: entry.get("value") for entry in container["env"]}
         assert variables["TRELLIS_CONTROLLER_URL"] == CONTROLLER
         assert variables["TRELLIS_ROUTING_TABLE_URL"] == f"{CONTROLLER}/routing-table"
+        (volume,) = [volume for volume in pod["volumes"] if volume["name"] == "routing-table"]
+        assert volume["configMap"]["name"] == "trellis-controller-table"
 
 
 def test_the_definitions_stand_alone(build: Build) -> None:

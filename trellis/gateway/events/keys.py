@@ -1,17 +1,14 @@
 """Names of the events' keys; one hash tag, so that a script may touch them all."""
 
+from trellis.contracts.event_keys import EventStreams
 
-class EventKeys:
-    """Keys below ``prefix``, the setting ``redis_prefix``."""
+
+class EventKeys(EventStreams):
+    """Those that gateways keep for themselves beside the streams."""
 
     def __init__(self, prefix: str) -> None:
-        self.root = f"{prefix}:{{events}}:"
-        self.exposures = f"{self.root}exposures"
-        self.outcomes = f"{self.root}outcomes"
+        super().__init__(prefix)
         self.audit = f"{self.root}audit"
-        #: Hash: ``experiment:<name>`` or ``model:<name>`` to exposures that were dropped. It
-        #: goes as counts do, that long after the last loss.
-        self.dropped = f"{self.root}dropped"
         #: Hash: second in which entries of the request index, and of outcomes, run out to their bytes.
         self.index_bytes = f"{self.root}index-bytes"
 

@@ -61,7 +61,7 @@ async def _get(place: Place, name: str, form: str) -> int:
         say(seen.status.message)
     table(_ARMS, _arms(seen))
     if seen.status is None:
-        tell("what the arms met stands on the gateway's dashboard")
+        tell("no controller has said anything of it yet")
     elif seen.status.incomplete:
         tell(
             f"the evidence is incomplete: {seen.status.dropped} exposures were not stored, "
@@ -84,9 +84,7 @@ def _row(seen: ExperimentSeen) -> tuple[str, ...]:
 
 
 def _phase(seen: ExperimentSeen) -> str:
-    if seen.status is not None:
-        return seen.status.phase
-    return "Running" if seen.spec.enabled else "Stopped"
+    return seen.status.phase if seen.status is not None else "-"
 
 
 def _arms(seen: ExperimentSeen) -> Iterator[tuple[str, ...]]:

@@ -10,7 +10,7 @@ import aiohttp
 from pydantic import BaseModel, ValidationError
 
 from trellis.contracts.control import ControllerAddress, Experiments
-from trellis.contracts.experiment import Experiment
+from trellis.contracts.experiment_resource import ExperimentView
 from trellis.contracts.rollout_status import Command, RolloutView, RolloutViews
 from trellis.rollout.cli.places import ExperimentSeen, PlaceError
 
@@ -90,12 +90,13 @@ class LocalPlace:
     async def experiments(self) -> tuple[ExperimentSeen, ...]:
         """All of them, by name."""
         found = (await self._get("/experiments", Experiments)).experiments
-        return tuple(ExperimentSeen(name=name, spec=found[name]) for name in sorted(found))
+        return tuple([await self.experiment(name) for name in sorted(found)])
 
     async def experiment(self, name: str) -> ExperimentSeen:
         """One of them."""
-        spec = await self._get(f"/experiments/{quote(name, safe='')}", Experiment)
-        return ExperimentSeen(name=name, spec=spec)
+        path = f"/experiments/{quote(name, safe='')}/evidence"
+        view = await self._get(path, ExperimentView)
+        return ExperimentSeen(name=name, spec=view.spec, status=view.status)
 
     async def _get(self, path: str, kind: type[_Document]) -> _Document:
         try:

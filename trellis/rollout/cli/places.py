@@ -2,7 +2,6 @@
 
 from typing import Protocol
 
-from trellis.contracts.experiment import Experiment
 from trellis.contracts.experiment_resource import ExperimentResourceStatus, ExperimentSpec
 from trellis.contracts.rollout_status import Command, RolloutView
 from trellis.contracts.routing_table import WireDocument
@@ -13,10 +12,10 @@ class PlaceError(Exception):
 
 
 class ExperimentSeen(WireDocument):
-    """An experiment with as much as the place knows of it: of a local run, what was set."""
+    """An experiment; ``status`` is None where no controller has written one."""
 
     name: str
-    spec: ExperimentSpec | Experiment
+    spec: ExperimentSpec
     status: ExperimentResourceStatus | None = None
 
 

@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from trellis.rollout.cluster import facts
 from trellis.rollout.cluster.api import Api
+from trellis.rollout.cluster.experiments import EXPERIMENTS, experiment
 from trellis.rollout.cluster.facts import Key, KnativeService, PodFact, Revision, Service
 from trellis.rollout.cluster.informer import Informer, Kind
 from trellis.rollout.cluster.knative import SERVICES
 from trellis.rollout.cluster.rollouts import ROLLOUTS, Rollout, rollout
 from trellis.rollout.cluster.service import service_seen
 from trellis.rollout.cluster.table import Table
+from trellis.rollout.experiments.ports import ExperimentFound
 from trellis.rollout.metrics.port import Pod
 from trellis.rollout.seen import ServiceSeen
 from trellis.telemetry.metrics import ControllerMetrics
@@ -23,18 +25,36 @@ KNATIVE_SERVICES = Kind(_KNATIVE, "services")
 REVISIONS = Kind(_KNATIVE, "revisions", "serving.knative.dev/service")
 PODS = Kind("/api/v1", "pods", "serving.kserve.io/inferenceservice,serving.knative.dev/revision")
 
+Experimented = Callable[[ExperimentFound | None, ExperimentFound | None], None]
+
+
+class Address(NamedTuple):
+    """``name`` is the Knative Service's, its host's first part; ``model`` what it answers to."""
+
+    name: str
+    model: str
+
 
 class Cluster:
     """What the informers know. ``changed`` is called with the key of an InferenceService of which,
-    or of whose Rollouts, anything that matters has changed.
+    or of whose Rollouts, anything that matters has changed; ``experimented`` with an Experiment before
+    and after any change, None where there was or is none.
     """
 
     def __init__(
-        self, api: Api, namespace: str, metrics: ControllerMetrics, changed: Callable[[Key], None]
+        self,
+        api: Api,
+        namespace: str,
+        metrics: ControllerMetrics,
+        changed: Callable[[Key], None],
+        experimented: Experimented = lambda _before, _after: None,
     ) -> None:
         self._changed = changed
         self.rollouts: Table[Rollout] = Table(
             rollout, lambda found: found.service_key, self._rollout_changed
+        )
+        self.experiments: Table[ExperimentFound] = Table(
+            experiment, lambda found: found.key, experimented
         )
         self.services: Table[Service] = Table(
             facts.service, lambda found: found.key, self._service_changed
@@ -58,6 +78,7 @@ class Cluster:
             Informer(api, kind, namespace, table, metrics)
             for kind, table in (
                 (ROLLOUTS, self.rollouts),
+                (EXPERIMENTS, self.experiments),
                 (SERVICES, self.services),
                 (KNATIVE_SERVICES, self._knative),
                 (REVISIONS, self._revisions),
@@ -81,6 +102,11 @@ class Cluster:
         """Whether all kinds were listed once."""
         return all(informer.listed.is_set() for informer in self._informers)
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether all kinds are known as they are now."""
+        return all(informer.heard for informer in self._informers)
+
     def rollout(self, key: Key) -> Rollout | None:
         """A Rollout, as it was heard of last."""
         return self.rollouts.get(key)
@@ -98,10 +124,10 @@ class Cluster:
         revisions = self._revisions.of(knative.key) if knative is not None else ()
         return service_seen(service, knative, revisions, self._pods.of(key))
 
-    def knative_name(self, key: Key) -> str | None:
-        """The name of the Knative Service of an InferenceService, which is its host's first part."""
+    def address(self, key: Key) -> Address | None:
+        """How an InferenceService is reached; None where it has no Knative Service."""
         knative = next(iter(self._knative.of(key)), None)
-        return knative.key[1] if knative is not None else None
+        return Address(knative.key[1], knative.model) if knative is not None else None
 
     def pods(self, key: Key, revisions: Sequence[str]) -> tuple[Pod, ...]:
         """The pods of a service's revisions, for whoever reads their counters."""

@@ -8,25 +8,30 @@ from pydantic import TypeAdapter, ValidationError
 
 from trellis.contracts.control import Experiments, ModelState, ModelStates, RevisionState
 from trellis.contracts.experiment import Experiment
-from trellis.contracts.experiment_resource import ExperimentSpec, ExperimentView
+from trellis.contracts.experiment_resource import (
+    ExperimentResourceStatus,
+    ExperimentSpec,
+    ExperimentView,
+)
 from trellis.contracts.rollout_status import Command, RolloutStatus, RolloutView, RolloutViews
 from trellis.contracts.tensors import Name
 from trellis.rollout.cluster.api import APPLY, JSON, MANAGER, Api
 from trellis.rollout.cluster.cluster import Cluster
+from trellis.rollout.cluster.experiments import EXPERIMENTS, applied_spec, experiment, spec_of
 from trellis.rollout.cluster.facts import Key
-from trellis.rollout.cluster.informer import Kind
 from trellis.rollout.cluster.rollouts import API_VERSION, Rollout, annotate
 from trellis.rollout.errors import ApiRefused, ApiUnreachable, Conflict
 from trellis.rollout.http.asked import Refused
 from trellis.rollout.seen import ServiceSeen
 
-EXPERIMENTS = Kind(f"/apis/{API_VERSION}", "experiments")
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 #: Commands that are kept in the annotation: those before were carried out long ago.
 _KEPT = 10
 
 #: The newest status of a Rollout, which may not be written yet.
 Newest = Callable[[Key], RolloutStatus | None]
+#: Likewise of an Experiment.
+NewestExperiment = Callable[[Key], ExperimentResourceStatus | None]
 
 
 class ClusterControl:
@@ -34,9 +39,16 @@ class ClusterControl:
     there, for every controller, before it is answered.
     """
 
-    def __init__(self, api: Api, cluster: Cluster, namespace: str, newest: Newest) -> None:
-        self._api, self._cluster = api, cluster
-        self._namespace, self._newest = namespace, newest
+    def __init__(
+        self,
+        api: Api,
+        cluster: Cluster,
+        namespace: str,
+        newest: Newest,
+        newest_experiment: NewestExperiment,
+    ) -> None:
+        self._api, self._cluster, self._namespace = api, cluster, namespace
+        self._newest, self._newest_experiment = newest, newest_experiment
 
     async def models(self) -> ModelStates:
         """See ``Control.models``."""
@@ -82,34 +94,38 @@ class ClusterControl:
 
     async def put_experiment(self, name: str, experiment: Experiment) -> Experiment:
         """See ``Control.put_experiment``: the fields that HTTP knows, applied without force."""
-        window = f"{experiment.attribution_window:g}s"
-        spec = {
-            "model": experiment.model,
-            "arms": [{"version": a.version, "weight": a.weight} for a in experiment.arms],
-            "strategy": experiment.strategy,
-            "enabled": experiment.enabled,
-            "attributionWindow": window,
-        }
+        path = self._experiment_path(name)
+        found = self._cluster.experiments.get((self._namespace, name))
+        known = spec_of(found) if found else None
+        spec = applied_spec(experiment, known, self._serving(experiment.model))
         document = {
             "apiVersion": API_VERSION,
             "kind": "Experiment",
             "metadata": {"name": name, "namespace": self._namespace},
             "spec": spec,
         }
-        stored = _experiment(await self._answered("PATCH", self._experiment_path(name), document))
-        return stored or experiment
+        return _experiment(await self._answered("PATCH", path, document)) or experiment
+
+    def _serving(self, model: str) -> dict[str, str]:
+        """Where each version is served: by the InferenceService of the model's name, or by one whose name
+        begins with that and a dash, as charts/model has an arm's.
+        """
+        own = (s.key for s in self._cluster.services if s.key[0] == self._namespace)
+        found: dict[str, str] = {}
+        for key in sorted(key for key in own if f"{key[1]}-".startswith(f"{model}-")):
+            seen = self._cluster.seen(key)
+            holder = seen.revisions.get(seen.rolled_out or seen.ready or "") if seen else None
+            if holder is not None:
+                found.setdefault(holder.version, key[1])
+        return found
 
     async def evidence(self, name: str) -> ExperimentView:
         """See ``Control.evidence``."""
-        found = await self._answered("GET", self._experiment_path(name))
+        found = experiment(await self._answered("GET", self._experiment_path(name)))
         try:
-            return ExperimentView.model_validate(
-                {
-                    "name": name,
-                    "spec": found.get("spec") or {},
-                    "status": {**(found.get("status") or {}), "plan": {}, "evidence": {}},
-                }
-            )
+            status = self._newest_experiment(found.key) or found.parsed_status()
+            shown = status.model_copy(update={"plan": {}, "evidence": {}})
+            return ExperimentView(name=name, spec=found.parsed_spec(), status=shown)
         except ValidationError:
             raise Refused(422, f"experiment {name!r} cannot be read") from None
 

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from trellis.rollout.cluster.failing import failing, restarts
-from trellis.rollout.cluster.identity import MAIN, Artefact, artefact, storage_variable
+from trellis.rollout.cluster.identity import (
+    MAIN,
+    Artefact,
+    artefact,
+    model_name,
+    storage_variable,
+)
 from trellis.rollout.cluster.owners import Owner, weight_owner
 
 Key = tuple[str, str]  # namespace, name
@@ -44,10 +50,13 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class KnativeService:
-    """``service`` is the InferenceService that it was made for, by its owner reference."""
+    """``service`` is the InferenceService that it was made for, by its owner reference; ``model`` the
+    name that its container answers to.
+    """
 
     key: Key
     service: str
+    model: str
     artefact: Artefact
 
 
@@ -137,7 +146,7 @@ def knative_service(raw: Raw) -> KnativeService | None:
     key = key_of(raw)
     if name is None or not key[1].startswith(f"{name}-predictor"):
         return None
-    return KnativeService(key, name, artefact(template))
+    return KnativeService(key, name, model_name(template) or name, artefact(template))
 
 
 def revision(raw: Raw) -> Revision | None:

@@ -9,7 +9,7 @@ annotations make a new revision of the same version.
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ _SOURCES = "internal.serving.kserve.io/storage"
 #: Its value is the source, which the annotation has too.
 _SOURCE_VARIABLE = "STORAGE_URI"
 MAIN = "kserve-container"
+_MODEL_NAME = "--model_name"
 _FIELDS = ("name", "image", "command", "args", "env", "envFrom")
 
 
@@ -61,15 +62,30 @@ def artefact(template: Mapping[str, Any]) -> Artefact:
     annotations = (template.get("metadata") or {}).get("annotations") or {}
     spec = template.get("spec") or {}
     containers = list(spec.get("containers") or [])
-    main = next(
-        (c for c in containers if c.get("name") == MAIN), containers[0] if containers else {}
-    )
+    main = _main(containers)
     source = annotations.get(_SOURCE) or storage_variable(main)
     sources = {k: v for k, v in annotations.items() if k.startswith(_SOURCES) and k != _SOURCE}
     shown = [_shown(c, without_image=c is main) for c in containers]
     shown += [_shown(c) for c in spec.get("initContainers") or []]
     rest = orjson.dumps([sources, shown], option=orjson.OPT_SORT_KEYS)
     return Artefact(source, main.get("image") or "", hashlib.sha256(rest).digest())
+
+
+def model_name(template: Mapping[str, Any]) -> str:
+    """The name of its model that the main container is told, as KServe's servers take it; else empty."""
+    main = _main((template.get("spec") or {}).get("containers") or [])
+    words = [str(word) for word in (*(main.get("command") or ()), *(main.get("args") or ()))]
+    for place, word in enumerate(words):
+        flag, given, value = word.partition("=")
+        if flag == _MODEL_NAME:
+            return value if given else "".join(words[place + 1 : place + 2])
+    return ""
+
+
+def _main(containers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    nobody: Mapping[str, Any] = {}
+    first = containers[0] if containers else nobody
+    return next((c for c in containers if c.get("name") == MAIN), first)
 
 
 def storage_variable(container: Mapping[str, Any]) -> str:

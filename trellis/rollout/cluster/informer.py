@@ -30,11 +30,14 @@ WATCH_SECONDS = 300
 
 @dataclass(frozen=True)
 class Kind:
-    """What is followed: ``group`` is its API's path, ``selector`` one of labels."""
+    """What is followed: ``group`` is its API's path, ``selector`` one of labels, ``only`` the name of the
+    one object that is, where it is one.
+    """
 
     group: str
     plural: str
     selector: str = ""
+    only: str = ""
 
     def path(self, namespace: str, name: str = "") -> str:
         """Of one object, of all in a namespace, or of all (``namespace`` empty)."""
@@ -77,6 +80,11 @@ class Informer:
         self._silent = False
         self._failures = 0
         self.listed = asyncio.Event()
+
+    @property
+    def heard(self) -> bool:
+        """Whether all is known as it is now; else as it was, or not at all."""
+        return self.listed.is_set() and not self._silent
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -136,7 +144,12 @@ class Informer:
             params["continue"] = metadata["continue"]
 
     def _selected(self, params: Mapping[str, str]) -> Mapping[str, str]:
-        return {**params, "labelSelector": self._kind.selector} if self._kind.selector else params
+        selected = dict(params)
+        if self._kind.selector:
+            selected["labelSelector"] = self._kind.selector
+        if self._kind.only:
+            selected["fieldSelector"] = f"metadata.name={self._kind.only}"
+        return selected
 
     def _heard(self) -> None:
         self._watching.set(1)

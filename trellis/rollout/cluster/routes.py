@@ -1,23 +1,22 @@
-"""The routing table of one namespace: every model by its service's own host.
+"""The routing table of one namespace: what each name of a model leads to, pure.
 
-There Knative splits by request, as the weight says, and what gateways send is counted with all
-other requests by the queue-proxies.
+A model leads to its InferenceService's own host, where Knative splits by request as the weight says,
+and what gateways send is counted with all other requests by the queue-proxies. A model in an
+experiment leads to the hosts of the arms' InferenceServices, as the Experiment's status assigns; each
+of those stays reachable by its own name too.
 """
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from trellis.contracts.rollout_status import RolloutStatus
-from trellis.contracts.routing_table import RoutingTable
+from trellis.contracts.routing_table import Arm, RoutingTable
+from trellis.rollout.cluster.cluster import Address
 from trellis.rollout.cluster.facts import Key
 from trellis.rollout.cluster.table import Keyed
-from trellis.rollout.compile import WeightedRevision, compile_table
-from trellis.rollout.http.tables import TableServer
-from trellis.rollout.plan import GatewaysSeen
-from trellis.rollout.plan.decision import Table
+from trellis.rollout.compile import Trial, WeightedRevision, compile_table
+from trellis.rollout.experiments.assignment import AssignedArm, Assignment
 from trellis.rollout.seen import ServiceSeen
-from trellis.telemetry.logs import get_logger
 
 
 class Known(Protocol):
@@ -32,77 +31,109 @@ class Known(Protocol):
         """One of them."""
         ...
 
-    def knative_name(self, key: Key) -> str | None:
-        """Its host's first part."""
+    def address(self, key: Key) -> Address | None:
+        """How it is reached."""
         ...
 
 
-class ServiceHosts:
-    """``reconcile.Gateways``: no gateway uses a tag host, so none has to turn away from it."""
+@dataclass
+class Routes:
+    """What ``compile_table`` takes, by the model's name; ``left_out`` says what no table could hold, and
+    why.
+    """
 
-    def __init__(
-        self,
-        cluster: Known,
-        namespace: str,
-        server: TableServer,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._cluster, self._namespace, self._server = cluster, namespace, server
-        # A gateway takes a number that it knows for a table that it has: those of an earlier
-        # process must not come again.
-        self._table = RoutingTable(version=int(clock()))
-        self._left_out: set[Key] = set()
+    models: dict[str, list[WeightedRevision]] = field(default_factory=dict)
+    trials: dict[str, Trial] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
 
-    async def follow(
-        self, key: Key, seen: ServiceSeen | None, status: RolloutStatus, hosts: Table
-    ) -> None:
-        """See ``reconcile.Gateways.follow``: the table follows the services, whatever rollouts do."""
 
-    def seen(self, key: Key) -> GatewaysSeen:
-        """See ``reconcile.Gateways.seen``."""
-        return GatewaysSeen(version=self._table.version)
+def routes_of(
+    known: Known,
+    namespace: str,
+    assignments: Iterable[Assignment],
+    previous: RoutingTable | None,
+) -> Routes:
+    """Of what is known now; of two ``assignments`` of one model the first counts.
 
-    async def renew(self) -> None:
-        """Offer the table of what is known now, where it is another."""
-        models = {
-            service.key[1]: [arm]
-            for service in sorted(self._cluster.services, key=lambda found: found.key)
-            if service.key[0] == self._namespace and (arm := self._readable(service.key))
-        }
-        table = compile_table(models, None, self._table)
-        if table is not self._table:
-            self._table = table
-            await self._server.publish(table)
+    An arm whose InferenceService is gone stays where ``previous`` has it: whom it leads to is for the
+    experiment to say.
+    """
+    routes = Routes()
+    for service in sorted(known.services, key=lambda found: found.key):
+        if service.key[0] == namespace and (own := _own(known, service.key)):
+            _take(routes, service.key[1], [own])
+    trialled = set[str]()
+    for assigned in assignments:
+        found = (_arm(known, namespace, arm, previous, assigned.model) for arm in assigned.arms)
+        arms = [arm for arm in found if arm is not None]
+        if assigned.model in trialled or len(arms) < len(assigned.arms):
+            continue
+        trialled.add(assigned.model)
+        trial = Trial(assigned.experiment, assigned.strategy, assigned.attribution_window)
+        _take(routes, assigned.model, arms, trial)
+    return routes
 
-    def _readable(self, key: Key) -> WeightedRevision | None:
-        """The arm of a service; None too where no table could hold it, so that it is alone in that."""
-        try:
-            arm = self._arm(key)
-            if arm is not None:
-                compile_table({key[1]: [arm]}, None, None)
-        except ValueError as error:
-            if key not in self._left_out:
-                self._left_out.add(key)
-                get_logger().warning(
-                    "the table leaves a service out", service="/".join(key), why=str(error)
-                )
-            return None
-        self._left_out.discard(key)
-        return arm
 
-    def _arm(self, key: Key) -> WeightedRevision | None:
-        """The service's own host, from its first revision that is ready on."""
-        seen, name = self._cluster.seen(key), self._cluster.knative_name(key)
-        holder = seen.revisions.get(seen.rolled_out or seen.ready or "") if seen else None
-        if holder is None or name is None:
-            return None
-        return WeightedRevision(
-            url=f"http://{name}.{key[0]}.svc.cluster.local",
-            grpc_address=None,
-            model=key[1],
-            version=holder.version,
-            revision=name,
-            fingerprint="",
-            role="stable",
-            weight=1,
-        )
+def _take(
+    routes: Routes, model: str, arms: list[WeightedRevision], trial: Trial | None = None
+) -> None:
+    """One that no table could hold is alone in that."""
+    trials: Mapping[str, Trial] = {model: trial} if trial else {}
+    try:
+        compile_table({model: arms}, None, None, trials=trials)
+    except ValueError as error:
+        routes.left_out[model] = str(error)
+        return
+    routes.models[model] = arms
+    routes.trials.update(trials)
+
+
+def _own(known: Known, key: Key) -> WeightedRevision | None:
+    """The service's own host, from its first revision that is ready on."""
+    seen, address = known.seen(key), known.address(key)
+    holder = seen.revisions.get(seen.rolled_out or seen.ready or "") if seen else None
+    if holder is None or address is None:
+        return None
+    return WeightedRevision(
+        url=_url(address, key[0]),
+        grpc_address=None,
+        model=address.model,
+        version=holder.version,
+        revision=address.name,
+        fingerprint="",
+        role="stable",
+        weight=1,
+    )
+
+
+def _arm(
+    known: Known, namespace: str, arm: AssignedArm, previous: RoutingTable | None, model: str
+) -> WeightedRevision | None:
+    address = known.address((namespace, arm.service))
+    if address is not None:
+        url, answers_to = _url(address, namespace), address.model
+    elif before := _before(previous, model, arm.revision):
+        url, answers_to = before.url, before.model
+    else:
+        return None
+    return WeightedRevision(
+        url=url,
+        grpc_address=None,
+        model=answers_to,
+        version=arm.version,
+        revision=arm.revision,
+        # Not known here: without it no gateway keeps answers, which might be another version's.
+        fingerprint="",
+        role="arm",
+        weight=arm.weight,
+    )
+
+
+def _before(previous: RoutingTable | None, model: str, revision: str) -> Arm | None:
+    route = previous.models.get(model) if previous else None
+    arms = route.arms if route else ()
+    return next((arm for arm in arms if arm.revision == revision), None)
+
+
+def _url(address: Address, namespace: str) -> str:
+    return f"http://{address.name}.{namespace}.svc.cluster.local"

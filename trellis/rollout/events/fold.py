@@ -28,9 +28,6 @@ from trellis.rollout.events.blocks import (
 from trellis.rollout.events.units import MOST_UNITS, UnitMemory, in_sample
 from trellis.rollout.events.watch import AT_ONCE, FIRST, RIPE, Measure, Watch
 
-#: How far an exposure's propensity may lie from the era's share: sums of floats, no other weights.
-SAME_SHARE = 1e-3
-
 _METRIC_OF = {"conversion": "conversions", "label": "wrongLabels", "score": "scores"}
 
 
@@ -78,7 +75,7 @@ def concerned(watch: Watch, event: Exposure | Outcome) -> bool:
     return (
         event.model == watch.model
         and event.experiment == watch.experiment
-        and event.arm in watch.sides
+        and watch.arm_of(event) in watch.sides
         and not event.asked
         and (event.sticky or not watch.returning_only)
     )
@@ -102,41 +99,45 @@ class _Folding:
             state.open.setdefault(watch.era, {})
 
     def concerns(self, event: Exposure | Outcome) -> bool:
-        return concerned(self._watch, event) and in_sample(event.unit, self._result.state.sample)
+        sample = self._result.state.sample
+        return concerned(self._watch, event) and in_sample(self._watch.unit_of(event), sample)
 
     def exposed(self, event: Exposure) -> None:
         """A unit met an arm."""
         state, watch = self._result.state, self._watch
-        side = watch.sides[event.arm]
-        unit = self._unit(event.unit)
+        name, side = watch.unit_of(event), watch.sides[watch.arm_of(event)]
+        unit = self._unit(name)
         before = unit.events if unit else []
-        happened = [name for name in self._happened(event) if name not in before]
-        in_era = self._in_era(event)
+        happened = [measure for measure in self._happened(event) if measure not in before]
+        in_era = watch.in_era(event)
         if in_era:
             self._count_look(event.time)
             state.exposures[side] = state.exposures.get(side, 0) + 1
             if self._answered_by_arm(event):
-                active = state.active.setdefault(event.unit, Active(side, list(before)))
-                active.now += [name for name in happened if name not in active.before]
+                active = state.active.setdefault(name, Active(side, list(before)))
+                active.now += [measure for measure in happened if measure not in active.before]
         if not happened and not watch.remembers_all:
             return
         unit = unit or UnitMemory()
         unit.events += happened
+        if (in_era or unit.side) and watch.remembers_all:
+            self._meet(name, unit, side, event.time)
+            self._count_unit(unit)
         if in_era and watch.remembers_all:
-            self._meet(event.unit, unit, side, event.time)
             self._first_values(event, unit, side)
-        self._result.units[event.unit] = unit
+        self._result.units[name] = unit
 
     def told(self, event: Outcome) -> None:
         """Something came of a request; its exposure may be read later only."""
         measures = [m for m in self._measures.values() if m.metric == _METRIC_OF[event.kind]]
         if not measures:
             return
-        side = self._watch.sides[event.arm]
-        unit = self._unit(event.unit) or UnitMemory()
-        if not unit.side and not self._in_era(event):
+        watch = self._watch
+        name, side = watch.unit_of(event), watch.sides[watch.arm_of(event)]
+        unit = self._unit(name) or UnitMemory()
+        if not unit.side and not watch.in_era(event):
             return
-        self._meet(event.unit, unit, side, event.exposed_at)
+        self._meet(name, unit, side, event.exposed_at)
         value = _value_of(event)
         for measure in measures:
             late = measure.name in unit.done or event.time > _end(unit, measure)
@@ -146,7 +147,7 @@ class _Folding:
                 unit.values[measure.name] = max(value, unit.values.get(measure.name, 0.0))
             else:  # the first that is told is the unit's one
                 unit.values.setdefault(measure.name, value)
-        self._result.units[event.unit] = unit
+        self._result.units[name] = unit
 
     def ripen(self, member: str) -> None:
         """A unit's window is over: count what came of it."""
@@ -187,12 +188,10 @@ class _Folding:
             return self._known[name].copy()
         return self._result.units.get(name)
 
-    def _in_era(self, event: Exposure | Outcome) -> bool:
-        return abs(event.propensity - self._watch.shares[event.arm]) <= SAME_SHARE
-
     def _failed_over(self, event: Exposure) -> bool:
         """Another arm answered in place of the unit's own, which was down."""
-        return event.revision != event.arm and event.revision in self._watch.sides
+        other = event.revision != self._watch.arm_of(event)
+        return other and event.revision in self._watch.sides
 
     def _answered_by_arm(self, event: Exposure) -> bool:
         """Whether the arm itself was at risk: a cached answer cannot fail, and a revision that is none
@@ -200,7 +199,7 @@ class _Folding:
         """
         if event.cached:
             return False
-        return event.revision == event.arm or self._failed_over(event)
+        return event.revision == self._watch.arm_of(event) or self._failed_over(event)
 
     def _happened(self, event: Exposure) -> list[str]:
         if not self._answered_by_arm(event):
@@ -216,10 +215,17 @@ class _Folding:
         if unit.side:
             return
         unit.side, unit.era, unit.met_at = side, self._result.state.era, time
-        self._count(unit.era, UNITS, side, (1.0,))
         for measure in self._measures.values():
             if measure.metric in RIPE:
                 self._result.ripening[f"{measure.name}:{name}"] = _end(unit, measure)
+
+    def _count_unit(self, unit: UnitMemory) -> None:
+        """Once, by its exposure: a reader that is behind hears of outcomes first, and they come more
+        often of one side than of the other.
+        """
+        if UNITS not in unit.done:
+            unit.done.append(UNITS)
+            self._count(unit.era, UNITS, unit.side, (1.0,))
 
     def _first_values(self, event: Exposure, unit: UnitMemory, side: str) -> None:
         if not self._answered_by_arm(event) or unit.side != side:

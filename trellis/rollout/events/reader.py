@@ -91,7 +91,9 @@ class EventReader:
             members = due.get(watch.name, [])
             if not mine and not members:
                 continue
-            units = {event.unit for event in mine} | {m.rpartition(":")[2] for m in members}
+            units = {watch.unit_of(event) for event in mine} | {
+                m.rpartition(":")[2] for m in members
+            }
             try:
                 loaded = await self._store.load(watch.name, sorted(units))
             except Unreadable as error:  # the others' events must not wait for it

@@ -43,6 +43,22 @@ end
 return 'done'
 """
 
+#: KEYS: the watches, the watch's state. ARGV: its name, its text, its era, what was lost before it began,
+#: seconds that the state is kept. Returns 1; 0 where another of that era, or of a later one, is there.
+WATCH = """
+local stored = redis.call('HGET', KEYS[1], ARGV[1])
+if stored and stored ~= ARGV[2] then
+  local readable, document = pcall(cjson.decode, stored)
+  if readable and type(document) == 'table' and (tonumber(document.era) or -1) >= tonumber(ARGV[3]) then
+    return 0
+  end
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('HSETNX', KEYS[2], 'lost', ARGV[4])
+redis.call('EXPIRE', KEYS[2], ARGV[5])
+return 1
+"""
+
 #: KEYS: a stream. ARGV: the group, milliseconds. Removes consumers that have been idle for so long and
 #: hold nothing.
 FORGET_CONSUMERS = """

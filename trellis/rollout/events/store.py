@@ -1,5 +1,6 @@
 """What is folded, in the durable Redis: watches, their units and blocks; and its failures in words."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -15,10 +16,12 @@ from trellis.contracts.events import READERS
 from trellis.rollout.events.blocks import Block, FoldState
 from trellis.rollout.events.fold import Fold
 from trellis.rollout.events.keys import FoldKeys
-from trellis.rollout.events.scripts import COMMIT
+from trellis.rollout.events.scripts import COMMIT, WATCH
 from trellis.rollout.events.units import UnitMemory, in_sample
 from trellis.rollout.events.watch import Watch
 
+#: Seconds for the answers of one call, some of which are several: one that hangs is one that is away.
+ANSWER_SECONDS = 10.0
 #: Seconds for which a watch that nobody folds or reads any more is kept: a year and a month.
 KEPT_SECONDS = 400 * 24 * 3600
 
@@ -81,20 +84,36 @@ class FoldStore:
         self.keys = FoldKeys(prefix)
         self._redis: Any = redis  # the library's types allow answers that these commands never give
         self._commit = redis.register_script(COMMIT)
+        self._watch = redis.register_script(WATCH)
 
-    async def watch(self, watch: Watch) -> None:
-        """Count for a rollout or experiment from now on; the same again, with another era, goes on.
+    async def expect(self, wanted: Watch) -> None:
+        """Count so from now on; what is counted under this name goes on, in a new era where anything
+        is another. ``wanted.era`` does not matter, and ``wanted.since`` is the new era's only.
 
         Before the routing table with its shares is published: events of no watch are passed over.
+        Two at once with different shares make two eras.
         """
+        while True:
+            before = await self.stored(wanted.name)
+            if before is None:
+                era = 0
+            elif wanted.model_copy(update={"era": before.era, "since": before.since}) == before:
+                return
+            else:
+                era = before.era + 1
+            if await self.watch(wanted.model_copy(update={"era": era})):
+                return
+
+    async def watch(self, watch: Watch) -> bool:
+        """As ``expect``, in this very era; false where another of it, or of a later one, is there."""
         text, state = watch.model_dump_json(by_alias=True), self.keys.state(watch.name)
         async with failures_in_words():
-            lost = await self._lost(watch)
-            async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.hset(self.keys.watches, watch.name, text)
-                pipeline.hsetnx(state, "lost", orjson.dumps(lost))
-                pipeline.expire(state, KEPT_SECONDS)
-                await pipeline.execute()
+            lost = orjson.dumps(await self._lost(watch))
+            put: int = await self._watch(
+                keys=[self.keys.watches, state],
+                args=[watch.name, text, watch.era, lost, KEPT_SECONDS],
+            )
+        return bool(put)
 
     async def drop(self, name: str) -> None:
         """Forget a watch and all that was counted for it."""
@@ -102,6 +121,12 @@ class FoldStore:
             await self._redis.hdel(self.keys.watches, name)
             keys = self.keys.state(name), self.keys.units(name), self.keys.ripening(name)
             await self._redis.unlink(*keys)
+
+    async def names(self) -> set[str]:
+        """Of all watches, those too that ``watches`` leaves out."""
+        async with failures_in_words():
+            names: list[bytes] = await self._redis.hkeys(self.keys.watches)
+        return {name.decode() for name in names}
 
     async def watches(self) -> tuple[Watch, ...]:
         """All of them, but those that a newer controller wrote and this one cannot read."""
@@ -246,9 +271,10 @@ def _unless_unreadable() -> Iterator[None]:
 
 @asynccontextmanager
 async def failures_in_words() -> AsyncIterator[None]:
-    """Raise ``EventsDown`` for whatever keeps Redis from answering."""
+    """Raise ``EventsDown`` for whatever keeps Redis from answering, within ``ANSWER_SECONDS``."""
     try:
-        yield
+        async with asyncio.timeout(ANSWER_SECONDS):
+            yield
     except (RedisError, OSError, TimeoutError) as error:
         raise EventsDown(
             f"the events' Redis does not answer, or refuses ({type(error).__name__})"

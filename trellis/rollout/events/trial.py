@@ -1,15 +1,19 @@
 """One rollout's own part of the events: what is to be counted for it, and what there is of it."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from trellis.contracts.rollout import Guardrail
 from trellis.contracts.rollout_status import RolloutStatus
 from trellis.rollout.events.looks import blind_look, looks_of
 from trellis.rollout.events.store import EventsDown, FoldStore
-from trellis.rollout.events.watch import Watch, measures_of
+from trellis.rollout.events.watch import RIPE, Measure, Watch, measures_of
 from trellis.rollout.looks import Look
 from trellis.rollout.metrics.snapshot import Side
+
+#: Seconds within which requests follow a weight.
+FOLLOWING_SECONDS = 3.0
 
 
 class UnitNews(NamedTuple):
@@ -21,11 +25,14 @@ class UnitNews(NamedTuple):
 
 class TrialEvents:
     """Of all rollouts of one place, over their durable Redis; ``by_tag`` where gateways split by unit,
-    so that there is no other evidence of errors and latency.
+    so that there is no other evidence of errors and latency. Else each request is split behind one
+    host, and only what comes of it later is told by events: the rest is counted there.
     """
 
-    def __init__(self, store: FoldStore, *, by_tag: bool = False) -> None:
-        self._store, self._by_tag = store, by_tag
+    def __init__(
+        self, store: FoldStore, *, by_tag: bool = False, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._store, self._by_tag, self._clock = store, by_tag, clock
         self._watches: dict[str, Watch] = {}
 
     async def expect(
@@ -38,21 +45,23 @@ class TrialEvents:
     ) -> None:
         """Count for ``trial`` what units of these ``shares``, by revision, tell from now on.
 
-        To be called before the routing table has them. Raises ``EventsDown``.
+        To be called before the routing table has them, or at the moment at which they are asked for.
+        Raises ``EventsDown``.
         """
-        before = self._watches.get(trial) or await self._store.stored(trial)
+        measures = self._measures(guardrails)
+        if not measures:
+            return
         wanted = Watch(
             name=trial,
             model=model,
             sides=dict(sides),
-            era=before.era if before else 0,
+            era=0,
             shares=dict(shares),
-            measures=measures_of(guardrails),
+            measures=measures,
+            split="unit" if self._by_tag else "request",
+            since=0.0 if self._by_tag else self._clock() + FOLLOWING_SECONDS,
         )
-        if before is not None and wanted != before:
-            wanted = wanted.model_copy(update={"era": before.era + 1})
-        if wanted != before:
-            await self._store.watch(wanted)
+        await self._store.expect(wanted)
         self._watches[trial] = wanted
 
     async def news(self, trial: str, after: int, guardrails: Sequence[Guardrail]) -> UnitNews:
@@ -80,10 +89,16 @@ class TrialEvents:
         except EventsDown:
             return  # it is told again, and known by its number
 
-    async def drop(self, trial: str) -> None:
-        """The trial is over. Raises ``EventsDown``."""
-        self._watches.pop(trial, None)
-        await self._store.drop(trial)
+    def _measures(self, guardrails: Sequence[Guardrail]) -> tuple[Measure, ...]:
+        """What only events tell."""
+        measures = measures_of(guardrails)
+        return measures if self._by_tag else tuple(m for m in measures if m.metric in RIPE)
+
+
+def counted_for(namespace: str, rollout: str, status: RolloutStatus) -> str | None:
+    """The name of the trial whose units are still to be counted; None where none is, or it is over."""
+    over = status.phase in {"Idle", "Promoted", "RolledBack"}
+    return None if over else trial_of(namespace, rollout, status)
 
 
 def trial_of(namespace: str, rollout: str, status: RolloutStatus) -> str | None:

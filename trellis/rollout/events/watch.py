@@ -1,11 +1,13 @@
 """What is counted of the events, and for whom: one rollout, or one experiment."""
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from trellis.contracts.amounts import seconds
+from trellis.contracts.events import Exposure, Outcome
 from trellis.contracts.rollout import Guardrail
 from trellis.contracts.routing_table import WireDocument
 
@@ -14,6 +16,8 @@ from trellis.contracts.routing_table import WireDocument
 AT_ONCE = frozenset(("errors", "latency"))
 RIPE = frozenset(("conversions", "wrongLabels", "scores"))
 FIRST = frozenset(("meanLatency",))
+#: How far an exposure's propensity may lie from the era's share: sums of floats, no other weights.
+SAME_SHARE = 1e-3
 
 
 class Measure(WireDocument):
@@ -32,6 +36,10 @@ class Watch(WireDocument):
     by the revision that units are assigned to. ``era`` rises with every change of ``shares``, which are
     the routing table's, by revision: an exposure of another share is of another era, and only its
     unit's events are remembered.
+
+    ``split`` says who assigns. By ``unit``: the gateway. By ``request``: whatever splits behind the host
+    of the one arm, each request anew; then an exposure is of the revision that served it, each request
+    is a unit of its own, and of ``era`` is what was answered from ``since`` on (seconds since 1970).
     """
 
     name: str = Field(min_length=1, max_length=512)
@@ -41,6 +49,8 @@ class Watch(WireDocument):
     era: int = Field(ge=0)
     shares: dict[str, float]
     measures: tuple[Measure, ...] = Field(max_length=30)
+    split: Literal["unit", "request"] = "unit"
+    since: float = 0.0
     returning_only: bool = Field(
         False, description="only units known by header, cookie or key count"
     )
@@ -56,6 +66,22 @@ class Watch(WireDocument):
         if len(set(names)) != len(names):
             raise ValueError(f"measures: each once; {names} came")
         return self
+
+    def arm_of(self, event: Exposure | Outcome) -> str:
+        """The revision that the event's unit was given to."""
+        return event.arm if self.split == "unit" else event.revision
+
+    def unit_of(self, event: Exposure | Outcome) -> str:
+        """The event's unit, as 16 hex digits."""
+        if self.split == "unit":
+            return event.unit
+        return blake2b(event.request_id.encode(), digest_size=8, person=b"request").hexdigest()
+
+    def in_era(self, event: Exposure | Outcome) -> bool:
+        """Whether the event's unit was given to its arm with these shares."""
+        if self.split == "unit":
+            return abs(event.propensity - self.shares[event.arm]) <= SAME_SHARE
+        return (event.time if isinstance(event, Exposure) else event.exposed_at) >= self.since
 
     @property
     def ripens(self) -> bool:

@@ -93,6 +93,7 @@ def remember(
         requests=counters.requests,
         witness=counters.witness,
         sampled=counters.sampled,
+        own_sampled=memory.own_sampled if counters.own_sampled is None else counters.own_sampled,
         counts=counters.counts,
         # Without a witness the predictor's own page was not read: it goes on from where it was.
         moments=counters.moments if counters.witness is not None else {**kept, **counters.moments},

@@ -14,6 +14,7 @@ from trellis.contracts.rollout import Guardrail
 from trellis.rollout.looks import Count, Look, Moments, SideLook
 from trellis.rollout.metrics.blindness import why_blind
 from trellis.rollout.metrics.increases import Increase, falls, increase, remember, warm
+from trellis.rollout.metrics.order import in_order
 from trellis.rollout.metrics.port import BY_POD, BY_REQUEST, Readings
 from trellis.rollout.metrics.snapshot import SIDES, PodMemory, Side, SideMemory, Snapshot
 
@@ -44,6 +45,7 @@ def next_look(
     if before is None or before.stage != stage:
         snapshot, look = _begun(before, readings, revisions, {rail.name for rail in rails}, stage)
     else:
+        readings = in_order(before, readings)
         snapshot, look = _gone_on(before, readings, revisions, rails, warm_up)
     return snapshot, replace(look, blind=why_blind(snapshot, readings, revisions, rails, weight))
 

@@ -45,7 +45,8 @@ class Counters:
     ``requests`` are all that it answered; ``counts`` and ``moments``, by the guardrail's name, hold
     only those that were split one by one: a request through a tag's host belongs to its unit.
     ``witness`` is the predictor's own number of requests, where another counts ``requests``;
-    ``sampled`` the source's own time of the numbers, None where they were read live.
+    ``sampled`` is when the numbers were sampled, None where they were read live; ``own_sampled`` that of
+    the predictor's own page (``witness`` and ``moments``), where another counts ``requests``.
     """
 
     requests: float
@@ -53,6 +54,7 @@ class Counters:
     moments: Mapping[str, Moments] = field(default_factory=dict)
     witness: float | None = None
     sampled: float | None = None
+    own_sampled: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,17 @@
-"""Counters of each pod as Prometheus has them, asked by instant queries over its HTTP API.
+"""Counters of each pod as Prometheus has them, asked over its HTTP API as of one common instant.
 
 The jobs are named as in the pod monitors of the chart: ``queue-proxy``, with the label
 ``knative_revision``, and ``predictors``. Counters are asked, not rates: what restarts and pods that
-come and go make of them is decided in one place (``looks``).
+come and go make of them is decided in one place (``looks``). The samples of ``up`` say when each pod was
+scraped; ``instants`` chooses the instant from them.
 """
 
 import asyncio
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
@@ -27,6 +28,7 @@ from trellis.rollout.metrics.families import (
     of_queue_proxy,
     of_trellis,
 )
+from trellis.rollout.metrics.instants import common_instant
 from trellis.rollout.metrics.port import (
     BY_REQUEST,
     Counters,
@@ -39,6 +41,8 @@ from trellis.rollout.metrics.port import (
 #: Of one answer: seconds and bytes.
 ANSWER_SECONDS = 5.0
 ANSWER_BYTES = 16 * 2**20
+#: Of how long the scrapes are looked at: several intervals, and as long as Prometheus itself looks back.
+SCRAPES = "5m"
 
 NOTHING_COUNTED = (
     "Prometheus cannot scrape the queue-proxy of pod {pod} (job queue-proxy): no pod monitor selects it,"
@@ -49,6 +53,16 @@ NO_SERIES = "Prometheus has no series of pod {pod} (job predictors)"
 
 class _Down(Exception):
     """Prometheus gave no answer; why, in words."""
+
+
+@dataclass(frozen=True)
+class _Scrapes:
+    """Of one job: the common instant by Prometheus' clock, and by pod when its last sample up to then
+    was taken, by ours. Pods whose scrape failed are left out.
+    """
+
+    instant: float | None
+    sampled: Mapping[str, float]
 
 
 class PrometheusCounters:
@@ -65,7 +79,7 @@ class PrometheusCounters:
     async def read(
         self, service: str, revisions: Sequence[str], guardrails: Sequence[Guardrail]
     ) -> Readings:
-        """Ask for all at one moment. Raises what the lister of pods raises, and nothing of its own."""
+        """Ask for all as of one instant. Raises what the lister of pods raises, and nothing of its own."""
         pods = read_at_once(await self._pods(service, revisions))
         wanted = [rail for rail in guardrails if rail.metric in BY_REQUEST]
         now = time.time()
@@ -74,15 +88,20 @@ class PrometheusCounters:
             names.append(PROXY_BUCKET)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                proxies, up, ages, own = await asyncio.gather(
-                    self._series(names, "queue-proxy", "knative_revision", revisions),
-                    self._by_pod("{up}", revisions),
-                    self._by_pod("time() - timestamp({up})", revisions),
-                    self._series(OWN_NAMES, "predictors", "revision", revisions),
+                clock, proxied, owned = await asyncio.gather(
+                    self._clock(), self._up("queue-proxy", pods), self._up("predictors", pods)
                 )
-            # Ages are by Prometheus' own clock, which may be another than this one.
-            scraped = {pod: now - age for pod, age in ages.items() if up.get(pod) == 1}
-            return _readings(now, pods, service, wanted, (proxies, scraped, own))
+                # Prometheus' clock may be another than this one.
+                proxied_at = _scrapes(pods, proxied, now - clock)
+                owned_at = _scrapes(pods, owned, now - clock)
+                proxies, own = await asyncio.gather(
+                    self._series(
+                        names, "queue-proxy", "knative_revision", revisions, proxied_at.instant
+                    ),
+                    self._series(OWN_NAMES, "predictors", "revision", revisions, owned_at.instant),
+                )
+            found = (proxies, proxied_at.sampled, own, owned_at.sampled)
+            return _readings(now, pods, service, wanted, found)
         except TimeoutError:
             return self._down(now, pods, wanted, f"no answer within {ANSWER_SECONDS:g} s")
         except (_Down, aiohttp.ClientError, OSError) as error:
@@ -96,8 +115,13 @@ class PrometheusCounters:
         job: str,
         revision_label: str,
         revisions: Sequence[str],
+        instant: float | None,
     ) -> dict[str, list[Sample]]:
-        found = await self._ask(self._selected("|".join(names), job, revision_label, revisions))
+        """Of each pod, its series as they stood at the instant."""
+        if instant is None:
+            return {}
+        selected = self._selected("|".join(names), job, revision_label, revisions)
+        found = await self._ask(selected, instant)
         by_pod: defaultdict[str, list[Sample]] = defaultdict(list)
         for series in found:
             labels = dict(series["metric"])
@@ -105,22 +129,31 @@ class PrometheusCounters:
             by_pod[labels.get("pod", "")].append(Sample(labels["__name__"], labels, value))
         return by_pod
 
-    async def _by_pod(self, expression: str, revisions: Sequence[str]) -> dict[str, float]:
-        """An expression over ``up`` of the queue-proxies, by pod."""
-        up = self._selected("up", "queue-proxy", "knative_revision", revisions)
-        found = await self._ask(expression.replace("{up}", up))
-        return {series["metric"].get("pod", ""): float(series["value"][1]) for series in found}
+    async def _up(self, job: str, pods: Sequence[Pod]) -> dict[str, list[tuple[float, bool]]]:
+        """When a job scraped each pod of late, ascending, and whether it could."""
+        names = [pod.name for pod in pods]
+        found = await self._ask(f"{self._selected('up', job, 'pod', names)}[{SCRAPES}]")
+        return {
+            series["metric"].get("pod", ""): [
+                (time, value == "1") for time, value in series["values"]
+            ]
+            for series in found
+        }
 
-    def _selected(self, names: str, job: str, revision_label: str, revisions: Sequence[str]) -> str:
-        any_revision = orjson.dumps("|".join(map(re.escape, revisions))).decode()
+    async def _clock(self) -> float:
+        """What time it is for Prometheus."""
+        seconds: float = (await self._ask("vector(time())"))[0]["value"][0]
+        return seconds
+
+    def _selected(self, names: str, job: str, label: str, values: Sequence[str]) -> str:
+        any_value = orjson.dumps("|".join(map(re.escape, values))).decode()
         namespace = orjson.dumps(self._namespace).decode()
-        return (
-            f'{{__name__=~"{names}",job="{job}",namespace={namespace},'
-            f"{revision_label}=~{any_revision}}}"
-        )
+        return f'{{__name__=~"{names}",job="{job}",namespace={namespace},{label}=~{any_value}}}'
 
-    async def _ask(self, query: str) -> list[dict[str, Any]]:
+    async def _ask(self, query: str, at: float | None = None) -> list[dict[str, Any]]:
         form = {"query": query, "timeout": f"{ANSWER_SECONDS:g}s"}
+        if at is not None:
+            form["time"] = f"{at:.3f}"
         async with self._session.post(self._query, data=form, allow_redirects=False) as response:
             body = bytearray()
             async for part in response.content.iter_chunked(2**16):
@@ -140,14 +173,36 @@ class PrometheusCounters:
         return Readings(now, pods, {}, problems={rail.name: sentence for rail in guardrails})
 
 
+def _scrapes(
+    pods: Iterable[Pod], up: Mapping[str, Sequence[tuple[float, bool]]], ahead: float
+) -> _Scrapes:
+    """``ahead``: seconds that our clock is ahead of Prometheus'."""
+    by_revision: defaultdict[str, list[list[float]]] = defaultdict(list)
+    for pod in pods:
+        scrapes = up.get(pod.name, ())
+        if scrapes and scrapes[-1][1]:
+            by_revision[pod.revision].append([time for time, _ in scrapes])
+    instant = common_instant(by_revision)
+    if instant is None:
+        return _Scrapes(None, {})
+    until = {name: [scrape for scrape in of if scrape[0] <= instant] for name, of in up.items()}
+    sampled = {name: of[-1][0] + ahead for name, of in until.items() if of and of[-1][1]}
+    return _Scrapes(instant, sampled)
+
+
 def _readings(
     now: float,
     pods: tuple[Pod, ...],
     service: str,
     guardrails: Sequence[Guardrail],
-    found: tuple[dict[str, list[Sample]], dict[str, float], dict[str, list[Sample]]],
+    found: tuple[
+        Mapping[str, Sequence[Sample]],
+        Mapping[str, float],
+        Mapping[str, Sequence[Sample]],
+        Mapping[str, float],
+    ],
 ) -> Readings:
-    proxies, scraped, own = found
+    proxies, scraped, own, own_scraped = found
     means = [rail for rail in guardrails if rail.metric == "meanLatency"]
     others = [rail for rail in guardrails if rail not in means]
     counters: dict[str, Counters] = {}
@@ -158,7 +213,7 @@ def _readings(
         if not pod.proxied:
             mine = of_trellis(own.get(pod.name, ()), pod.revision, guardrails)
             if pod.name in own:
-                counters[pod.name] = mine.counters
+                counters[pod.name] = replace(mine.counters, sampled=own_scraped.get(pod.name))
                 problems |= mine.problems
             elif expected:
                 unread[pod.name] = NO_SERIES.format(pod=pod.name)
@@ -179,5 +234,6 @@ def _readings(
             moments=mine.counters.moments if pod.name in own and not told.tagged else {},
             witness=mine.counters.requests if pod.name in own else None,
             sampled=scraped[pod.name],
+            own_sampled=own_scraped.get(pod.name) if pod.name in own else None,
         )
     return Readings(now, pods, counters, unread, problems)

@@ -25,6 +25,7 @@ class PodMemory:
     requests: float | None = None
     witness: float | None = None
     sampled: float | None = None
+    own_sampled: float | None = None
     counts: Mapping[str, Count] = field(default_factory=dict)
     moments: Mapping[str, Moments] = field(default_factory=dict)
     silent_since: float | None = None
@@ -65,7 +66,13 @@ class Snapshot:
             "pods": {
                 name: {
                     "of": [pod.side, pod.warm_from, pod.seen, pod.ready, pod.restarts],
-                    "read": [pod.requests, pod.witness, pod.sampled, pod.silent_since],
+                    "read": [
+                        pod.requests,
+                        pod.witness,
+                        pod.sampled,
+                        pod.own_sampled,
+                        pod.silent_since,
+                    ],
                     **_told(pod),
                 }
                 for name, pod in self.pods.items()
@@ -82,10 +89,12 @@ class Snapshot:
         pods: dict[str, PodMemory] = {}
         for name, pod in state["pods"].items():
             side, warm_from, seen, ready, restarts = pod["of"]
-            requests, witness, sampled, silent_since = map(_maybe, pod["read"])
+            requests, witness, sampled, own_sampled, silent_since = map(_maybe, pod["read"])
             warm_from, seen, restarts = _number(warm_from), _number(seen), int(restarts)
             memory = PodMemory(side, warm_from, seen, ready, restarts, requests, witness, sampled)
-            pods[name] = replace(memory, silent_since=silent_since, **_remembered(pod))
+            pods[name] = replace(
+                memory, own_sampled=own_sampled, silent_since=silent_since, **_remembered(pod)
+            )
         sides: dict[Side, SideMemory] = {}
         for key in SIDES:
             of = state["sides"][key]

@@ -20,6 +20,10 @@ class Subject:
     stable: str = ""
     canary: str = ""
 
+    def message(self, step: Notification) -> "Message":
+        """See ``notifier.Subject.message``."""
+        return message_of(self, step)
+
 
 @dataclass(frozen=True)
 class Message:

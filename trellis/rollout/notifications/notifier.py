@@ -2,15 +2,41 @@
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Protocol, TypeVar
 
 import aiohttp
 from pydantic import SecretStr
 
-from trellis.rollout.notifications.event import Subject, message_of
+from trellis.rollout.notifications.event import Message
 from trellis.rollout.notifications.target import Target
-from trellis.rollout.plan.decision import Notification
 from trellis.telemetry.metrics import ControllerMetrics
 from trellis.web.signing import WebhookSigner
+
+
+class Numbered(Protocol):
+    """Something that happened; ``number`` rises and is its own for good."""
+
+    @property
+    def number(self) -> int:
+        """From 1."""
+        ...
+
+
+Step = TypeVar("Step", bound=Numbered)
+Told_contra = TypeVar("Told_contra", bound=Numbered, contravariant=True)
+
+
+class Subject(Protocol[Told_contra]):
+    """What it happened to."""
+
+    @property
+    def uid(self) -> str:
+        """No other has it."""
+        ...
+
+    def message(self, step: Told_contra) -> Message:
+        """What is sent of a step."""
+        ...
 
 
 class Notifier:
@@ -20,7 +46,7 @@ class Notifier:
         self._targets = tuple(targets)
         self._offered: dict[str, int] = {}
 
-    def offer(self, subject: Subject, notifications: Sequence[Notification]) -> None:
+    def offer(self, subject: Subject[Step], notifications: Sequence[Step]) -> None:
         """Take what is new, of what was written into the status. Never waits.
 
         What a full target does not take is to be offered again, as the plan does at every pass.
@@ -30,7 +56,7 @@ class Notifier:
         self._offered[uid] = max([self._offered.get(uid, 0), *numbers])
         for target in self._targets:
             messages = [
-                message_of(subject, notification)
+                subject.message(notification)
                 for notification in notifications
                 if target.wants(uid, notification.number)
             ]
@@ -41,7 +67,7 @@ class Notifier:
         return min(self._told(uid), default=self._offered.get(uid, 0))
 
     def forget(self, uid: str) -> None:
-        """The Rollout is gone."""
+        """What it happened to is gone."""
         self._offered.pop(uid, None)
         for target in self._targets:
             target.forget(uid)

@@ -50,7 +50,7 @@ class WebhookServer:
     ) -> None:
         self._keeper, self._governing, self._metrics = keeper, governing, metrics
         self._listed = listed
-        self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._tls = _context()
         self._shown: tuple[bytes, bytes] | None = None
         self._runner: web.AppRunner | None = None
         self.port = 0
@@ -103,9 +103,11 @@ class WebhookServer:
             chain.write_bytes(shown[0])
             key.write_bytes(shown[1])
             try:
-                self._tls.load_cert_chain(chain, key)
+                # Whoever renews a folder may be halfway: what is shown must not take a chain without its key.
+                _context().load_cert_chain(chain, key)
             except ssl.SSLError as error:
                 raise CannotStart(f"webhook_certificate is none: {error.reason}") from None
+            self._tls.load_cert_chain(chain, key)
         self._shown = shown
 
     async def _answer(self, request: web.Request) -> web.Response:
@@ -132,6 +134,10 @@ class WebhookServer:
         answer = {"apiVersion": review.get("apiVersion"), "kind": review.get("kind")}
         body = orjson.dumps({**answer, "response": response})
         return web.Response(body=body, content_type="application/json")
+
+
+def _context() -> ssl.SSLContext:
+    return ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
 
 
 def _name(asked: dict[str, Any]) -> str:

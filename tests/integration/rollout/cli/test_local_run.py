@@ -180,21 +180,23 @@ async def test_plan_takes_the_guardrails_of_a_rollout(folder: Path) -> None:
     assert nothing.err.endswith("trellis: say what stable does now, as --rate errors=0.5%\n")
 
 
-async def test_experiments_show_what_was_set(folder: Path, played: Played) -> None:
+async def test_experiments_show_what_is_known_of_their_arms(folder: Path, played: Played) -> None:
     assert (await trellis("experiment", "list", folder=folder)).err.endswith(
         "there is no experiment\n"
     )
     arms = [{"version": "v1", "weight": 3}, {"version": "v2", "weight": 1}]
     played.named["colour"] = Experiment.model_validate({"model": "tomato", "arms": arms})
     row = (await trellis("experiment", "list", folder=folder)).out.splitlines()[1]
-    assert row.split() == ["colour", "tomato", "hash", "Running", "-", "v1,", "v2"]
+    assert row.split()[:7] == ["colour", "tomato", "hash", "Running", "-", "v1,", "v2"]
+    assert row.endswith("so far so good")
     shown = await trellis("experiment", "get", "colour", folder=folder)
-    assert [line.split() for line in shown.out.splitlines()[2:]] == [
-        ["v1", "75", "%"],
-        ["v2", "25", "%"],
+    assert shown.out.splitlines()[1] == "so far so good"
+    assert [line.split() for line in shown.out.splitlines()[3:]] == [
+        ["v1", "50", "%", "40", "0", "0.25"],
+        ["v2", "50", "%", "40", "0", "0.25"],
     ]
     as_json = await trellis("experiment", "get", "colour", "-o", "json", folder=folder)
-    assert json.loads(as_json.out)["spec"]["arms"][0]["weight"] == 3
+    assert json.loads(as_json.out)["spec"]["arms"][0]["weight"] == 3  # as it was set
     assert (await trellis("experiment", "get", "other", folder=folder)).status == 1
 
 

@@ -18,6 +18,7 @@ from trellis.rollout.events.fold import Fold
 from trellis.rollout.events.reader import EventReader
 from trellis.rollout.events.store import EventsDown, Fate, FoldStore, Loaded, Unreadable
 from trellis.rollout.events.trial import TrialEvents
+from trellis.rollout.metrics.snapshot import Side
 
 WATCH = watch_of(count_units=True)
 
@@ -200,6 +201,29 @@ async def test_a_watch_that_cannot_be_read_is_blind_and_holds_up_no_other(
         news = await TrialEvents(stand.store, by_tag=by_tag).news("damaged", 0, rails)
         assert set(news.looks[-1].blind) == (blind if part != "unit" else {"conversions"})
         assert "a newer controller wrote it" in news.looks[-1].blind["conversions"]
+
+
+async def test_behind_one_host_only_outcomes_are_counted_and_by_request(stand: Stand) -> None:
+    rails = ERRORS, CONVERSIONS
+    trials = TrialEvents(stand.store, clock=lambda: 100.0)
+    sides: dict[str, Side] = {"leaf-1": "stable", "leaf-2": "canary"}
+    await trials.expect("errors", "leaf", sides, {"leaf-1": 0.9, "leaf-2": 0.1}, (ERRORS,))
+    assert await stand.store.watches() == ()
+    for share in (0.1, 0.1, 0.2):
+        await trials.expect("both", "leaf", sides, {"leaf-1": 1 - share, "leaf-2": share}, rails)
+    (watch,) = await stand.store.watches()
+    assert [measure.name for measure in watch.measures] == ["conversions"]
+    assert (watch.era, watch.split, watch.since) == (1, "request", 103.0)
+    events = [
+        met(n, "leaf-predictor", time, request_id=f"{n}:{time}", revision=f"leaf-{1 + n % 2}")
+        for n in range(40)
+        for time in (50.0, 110.0)
+    ]
+    await stand.write(*events)
+    await read_all(stand.reader(), now=1000.0)
+    news = await trials.news("both", 0, rails)
+    totals = [look.canary.counts["conversions"].total for look in news.looks if look.canary.counts]
+    assert sum(totals) == 20
 
 
 async def test_a_slow_reader_whose_entries_were_taken_over_counts_nothing(

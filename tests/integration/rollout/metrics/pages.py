@@ -48,13 +48,17 @@ class Pages:
         self.text: dict[str, str] = {}
         self.port = 0
         self.seconds = 0.0
+        self._asked: dict[str, asyncio.Event] = {}
         self._stack = AsyncExitStack()
 
     async def up(self, *addresses: str) -> None:
         async def answer(request: web.Request) -> web.Response:
             host = str(request.url.host)
             await asyncio.sleep(self.seconds)
-            return web.Response(text=self.text[host], content_type="text/plain")
+            text = self.text[host]
+            if host in self._asked:
+                self._asked.pop(host).set()
+            return web.Response(text=text, content_type="text/plain")
 
         app = web.Application()
         app.router.add_get("/metrics", answer)
@@ -65,6 +69,10 @@ class Pages:
             site = web.TCPSite(runner, address, self.port)
             await site.start()
             self.port = runner.addresses[0][1]
+
+    async def asked(self, address: str) -> None:
+        """Return when the page of an address was asked for next."""
+        await self._asked.setdefault(address, asyncio.Event()).wait()
 
     async def down(self) -> None:
         await self._stack.aclose()

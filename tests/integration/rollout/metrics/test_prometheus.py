@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -33,7 +33,7 @@ TARGET = """
       - targets: ["{address}:{port}"]
         labels: {{namespace: trellis, pod: {pod}, knative_revision: {revision}}}"""
 CONFIG = """
-global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}
+global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}
 scrape_configs:
   - job_name: queue-proxy
     static_configs:{queue_proxies}
@@ -44,19 +44,27 @@ OWN = 'trellis_requests_total{model="tomato",version="v2",revision="tomato-predi
 
 
 class Watched:
-    """A Prometheus and the pages that it watches."""
+    """A Prometheus and the pages that it watches, one for each of ``PODS`` from 127.0.0.1 on."""
 
-    def __init__(self, folder: Path, pages: Pages) -> None:
+    def __init__(self, folder: Path, pages: Pages, interval: str = "200ms") -> None:
         self.pages = pages
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         config = folder / "prometheus.yml"
-        places = zip(PODS, ("127.0.0.1", "127.0.0.2", "127.0.0.3"), strict=True)
-        targets = [
-            TARGET.format(address=address, port=pages.port, pod=one.name, revision=one.revision)
-            for one, address in places
-        ]
-        config.write_text(CONFIG.format(queue_proxies="".join(targets), predictors=targets[0]))
+        targets = {
+            f"127.0.0.{place}": TARGET.format(
+                address=f"127.0.0.{place}", port=pages.port, pod=one.name, revision=one.revision
+            )
+            for place, one in enumerate(PODS, 1)
+        }
+        own = [targets[address] for address, text in pages.text.items() if OWN in text]
+        config.write_text(
+            CONFIG.format(
+                interval=interval,
+                queue_proxies="".join(targets.values()),
+                predictors="".join(own) or " []",
+            )
+        )
         self._process = Process(
             [
                 PROMETHEUS or "prometheus",
@@ -81,18 +89,31 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
         yield opened
 
 
-@pytest.fixture
-async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
+@asynccontextmanager
+async def watching(
+    folder: Path, text: Mapping[str, str], interval: str = "200ms"
+) -> AsyncIterator[Watched]:
+    """A Prometheus over pages of ``text`` by address."""
     if PROMETHEUS is None and "TRELLIS_REQUIRE_TOOLS" not in os.environ:
         pytest.skip("needs prometheus on the PATH")
     pages = Pages()
-    await pages.up("127.0.0.1", "127.0.0.2")  # nothing listens on the third
-    pages.text = {"127.0.0.1": page_of(3, 100, slow=7) + OWN, "127.0.0.2": ""}
-    prometheus = Watched(tmp_path, pages)
+    await pages.up(*text)
+    pages.text = dict(text)
+    prometheus = Watched(folder, pages, interval)
     await asyncio.to_thread(prometheus.up)
-    yield prometheus
-    await asyncio.to_thread(prometheus.down)
-    await pages.down()
+    try:
+        yield prometheus
+    finally:
+        await asyncio.to_thread(prometheus.down)
+        await pages.down()
+
+
+@pytest.fixture
+async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
+    """Nothing listens on the third address."""
+    text = {"127.0.0.1": page_of(3, 100, slow=7) + OWN, "127.0.0.2": ""}
+    async with watching(tmp_path, text) as prometheus:
+        yield prometheus
 
 
 @asynccontextmanager
@@ -109,6 +130,26 @@ async def answering(
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+def as_of(
+    now: float, sampled: float, value: str = ""
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """A Prometheus that scraped pod ``a`` once, and has a count of it or none."""
+
+    async def answer(request: web.Request) -> web.Response:
+        query = str((await request.post())["query"])
+        metric = {"pod": "a", "__name__": "http_server_request_duration_seconds_count"}
+        found: list[object] = []
+        if query.startswith("vector("):
+            found = [{"metric": {}, "value": [now, str(now)]}]
+        elif '"up"' in query:
+            found = [{"metric": {"pod": "a"}, "values": [[sampled, "1"]]}]
+        elif value:
+            found = [{"metric": metric, "value": [now, value]}]
+        return web.json_response({"status": "success", "data": {"result": found}})
+
+    return answer
 
 
 async def until(source: PrometheusCounters, total: float) -> Readings:
@@ -140,6 +181,59 @@ async def test_each_pod_is_told_with_the_time_of_its_sample(
     assert (await until(source, 300)).counters["a"].counts["errors"] == Count(4, 300)
 
 
+async def test_a_shock_that_both_share_is_no_ones_harm(
+    tmp_path: Path, session: aiohttp.ClientSession
+) -> None:
+    """Between the two scrapes that lie far apart, both sides fail; no reading has it of one alone."""
+    calm, shock = {}, {}
+    for place in range(1, 4):
+        calm[f"127.0.0.{place}"] = page_of(0, 1000)
+        shock[f"127.0.0.{place}"] = page_of(50, 1050)
+    async with watching(tmp_path, calm, interval="2s") as watched:
+        source = PrometheusCounters(session, watched.url, "trellis", lister(*PODS))
+        await seen(source, lambda errors: errors == {"a": 0, "b": 0, "c": 0})
+        before = await moments(session, watched.url)
+        # The phase of each target follows from its labels: of b and c, the one nearer to a is taken.
+        near = min("bc", key=lambda name: abs(apart(before["a"], before[name])))
+        canary_first = apart(before["a"], before[near]) > 0
+        pair = PrometheusCounters(
+            session, watched.url, "trellis", lister(*(p for p in PODS if p.name in {"a", near}))
+        )
+        await watched.pages.asked(f"127.0.0.{'abc'.index(near if canary_first else 'a') + 1}")
+        watched.pages.text.update(shock)
+        readings = await seen(pair, lambda errors: errors == {"a": 50, near: 50})
+    assert {frozenset(one.values()) for one in readings} == {frozenset({0.0}), frozenset({50.0})}
+
+
+def apart(one: float, other: float) -> float:
+    """Seconds from one to the other, in a circle of two: from -1 to 1."""
+    return (other - one + 1) % 2 - 1
+
+
+async def moments(session: aiohttp.ClientSession, url: str) -> dict[str, float]:
+    """When each queue-proxy was scraped last."""
+    query = {"query": 'timestamp(up{job="queue-proxy"})'}
+    async with session.get(f"{url}/api/v1/query", params=query) as response:
+        found = (await response.json())["data"]["result"]
+    return {series["metric"]["pod"]: float(series["value"][1]) for series in found}
+
+
+async def seen(
+    source: PrometheusCounters, wanted: Callable[[Mapping[str, float]], bool]
+) -> list[dict[str, float]]:
+    """Errors by pod, reading by reading, until they are those."""
+    found: list[dict[str, float]] = []
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        readings = await source.read("tomato", REVISIONS, (ERRORS,))
+        errors = {pod: told.counts["errors"].events for pod, told in readings.counters.items()}
+        found.append(errors)
+        if wanted(errors):
+            return found
+        await asyncio.sleep(0.02)
+    raise AssertionError(found[-3:])
+
+
 async def test_another_namespace_of_the_same_names_is_not_counted(
     watched: Watched, session: aiohttp.ClientSession
 ) -> None:
@@ -162,13 +256,7 @@ async def test_without_an_answer_every_guardrail_says_so(session: aiohttp.Client
 async def test_a_prometheus_of_another_clock_is_not_stale(session: aiohttp.ClientSession) -> None:
     """It says how old its numbers are; when that was is its own affair."""
 
-    async def answer(request: web.Request) -> web.Response:
-        query = str((await request.post())["query"])
-        value = "7" if query.startswith("time()") else "1" if '"up"' in query else ""
-        series = [{"metric": {"pod": "a"}, "value": [12345.0, value]}] if value else []
-        return web.json_response({"status": "success", "data": {"result": series}})
-
-    async with answering(answer) as url:
+    async with answering(as_of(12345.0, 12338.0)) as url:
         source = PrometheusCounters(session, url, "trellis", lister(PODS[0]))
         readings = await source.read("tomato", REVISIONS, (ERRORS,))
     assert readings.counters["a"].sampled == pytest.approx(readings.time - 7)
@@ -179,12 +267,7 @@ async def test_without_the_predictors_series_means_are_blind_and_not_nothing(
 ) -> None:
     """Zeros would make its whole life count with the next page that is read."""
 
-    async def answer(request: web.Request) -> web.Response:
-        value = "1" if '"up"' in str((await request.post())["query"]) else ""
-        series = [{"metric": {"pod": "a"}, "value": [12345.0, value]}] if value else []
-        return web.json_response({"status": "success", "data": {"result": series}})
-
-    async with answering(answer) as url:
+    async with answering(as_of(12345.0, 12345.0)) as url:
         source = PrometheusCounters(session, url, "trellis", lister(PODS[0]))
         readings = await source.read("tomato", REVISIONS, (ERRORS, MEAN))
     assert readings.counters["a"].moments == {}
@@ -197,13 +280,7 @@ async def test_without_the_predictors_series_means_are_blind_and_not_nothing(
 async def test_a_count_that_is_none_is_no_answer(
     session: aiohttp.ClientSession, value: str
 ) -> None:
-    async def answer(request: web.Request) -> web.Response:
-        up = '"up"' in str((await request.post())["query"])
-        metric = {"pod": "a", "__name__": "http_server_request_duration_seconds_count"}
-        series = [{"metric": metric, "value": [12345.0, "1" if up else value]}]
-        return web.json_response({"status": "success", "data": {"result": series}})
-
-    async with answering(answer) as url:
+    async with answering(as_of(12345.0, 12345.0, value)) as url:
         source = PrometheusCounters(session, url, "trellis", lister(PODS[0]))
         readings = await source.read("tomato", REVISIONS, (ERRORS,))
     assert "could not be read" in readings.problems["errors"]

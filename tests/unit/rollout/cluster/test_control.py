@@ -15,7 +15,7 @@ def test_a_name_that_is_a_path_is_nobodys(name: str) -> None:
     """Nor is the API server asked: it would be away."""
     api = Away()
     cluster = Cluster(api, "", ControllerMetrics(CollectorRegistry()), lambda _: None)
-    control = ClusterControl(api, cluster, "farm", lambda _: None)
+    control = ClusterControl(api, cluster, "farm", lambda _: None, lambda _: None)
     with pytest.raises(Refused) as refused:
         asyncio.run(control.experiment(name))
     assert refused.value.status == 404

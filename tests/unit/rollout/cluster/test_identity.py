@@ -4,7 +4,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from trellis.contracts.tensors import Name
-from trellis.rollout.cluster.identity import artefact
+from trellis.rollout.cluster.identity import artefact, model_name
 
 SOURCE = "internal.serving.kserve.io/storage-initializer-sourceuri"
 
@@ -98,3 +98,20 @@ def test_of_a_source_that_has_no_letter_a_digest_is_the_version() -> None:
     one, other = (artefact(template(f"pvc://models/{tail}")).version for tail in ("__", "--"))
     assert one != other
     TypeAdapter(Name).validate_python(one)
+
+
+@pytest.mark.parametrize(
+    ("container", "name"),
+    [
+        ({"args": ["--model_name=tomato", "--port=1"]}, "tomato"),
+        ({"args": ["--port=1", "--model_name", "tomato"]}, "tomato"),
+        ({"command": ["serve", "--model_name=tomato"]}, "tomato"),
+        ({"args": ["--model_name"]}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_name_that_a_container_answers_to(container: dict[str, list[str]], name: str) -> None:
+    sidecar = {"name": "agent", "args": ["--model_name=other"]}
+    main = {"name": "kserve-container", **container}
+    assert model_name({"spec": {"containers": [sidecar, main]}}) == name
+    assert model_name({"spec": {}}) == ""

@@ -152,7 +152,9 @@ def test_an_outcome_counts_on_its_units_side_within_its_window_alone() -> None:
 def test_an_outcome_read_before_its_exposure_counts_the_unit_once() -> None:
     memory = Memory(watch_of(CONVERSIONS, count_units=True))
     memory.fold(*(said(n, "conversion", value=True) for n in range(20)))
-    memory.fold(*(met(n) for n in range(20)), now=100)
+    assert memory.closed == []  # a side whose units convert would seem to have more of them
+    memory.fold(*(met(n) for n in range(20)))
+    memory.fold(now=100)
     assert memory.closed == [
         {UNITS: {"canary": (20,)}},
         {"conversions": {"canary": (20, 20)}},
@@ -295,3 +297,35 @@ def test_a_fold_changes_nothing_that_it_was_given() -> None:
     )
     again = fold(memory.watch, memory.state, memory.units, events)
     assert again.state.to_json() == one.state.to_json()
+
+
+def passed_on(number: int, served: str, time: float = 0.0) -> Exposure:
+    """A request of one and the same user, which something behind the service's own host gave on."""
+    own = {"request_id": f"a:{number}", "revision": served, "propensity": 1.0}
+    return met(7, "leaf-predictor", time, **own)
+
+
+def converted(number: int, served: str, exposed_at: float = 0.0) -> Outcome:
+    own = {"request_id": f"a:{number}", "revision": served, "exposed_at": exposed_at}
+    return said(7, "conversion", True, "leaf-predictor", exposed_at + 1, **own)
+
+
+def test_where_each_request_is_split_it_is_a_unit_of_the_revision_that_served_it() -> None:
+    memory = Memory(watch_of(CONVERSIONS, split="request"))
+    served = ["leaf-2" if n % 2 else "leaf-1" for n in range(40)]
+    memory.fold(*(passed_on(n, by) for n, by in enumerate(served)))
+    memory.fold(*(converted(n, by) for n, by in enumerate(served) if n % 4 == 1))
+    memory.fold(now=100.0)
+    assert memory.counted("conversions") == {"stable": (20, 0), "canary": (20, 10)}
+
+
+def test_where_each_request_is_split_an_era_begins_when_requests_follow() -> None:
+    memory = Memory(watch_of(CONVERSIONS, split="request", since=10.0))
+    for time in (9.0, 10.0):
+        # An outcome that is read before its exposure tells when that was, too.
+        memory.fold(converted(0, "leaf-2", exposed_at=time))
+        memory.fold(*(passed_on(n, "leaf-2", time) for n in range(20)))
+        memory.fold(now=200.0)
+        counted = {"canary": (20, 1)} if time == 10 else {}
+        assert memory.counted("conversions") == counted
+    assert memory.state.exposures == {"canary": 20}

@@ -16,7 +16,7 @@ SPEC = RolloutSpec(inference_service="tomato")
 def test_the_first_step_is_the_lowest_that_catches_the_regression_in_time(
     per_second: float, weights: list[int]
 ) -> None:
-    steps = propose_steps(SPEC, {"errors": 0.02}, per_second, Regression(ratio=3), patience=600)
+    steps = propose_steps(SPEC, {"errors": 0.02}, per_second, Regression(ratio=4), patience=600)
     assert [step.weight for step in steps] == weights
     assert RolloutSpec(inference_service="tomato", steps=steps, deadline="9d").steps == steps
 

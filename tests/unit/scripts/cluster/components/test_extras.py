@@ -28,7 +28,7 @@ def test_prometheus_looks_at_every_process_and_at_queue_proxy() -> None:
     jobs = {
         job["job_name"]: job for job in yaml.safe_load(data["prometheus.yml"])["scrape_configs"]
     }
-    assert set(jobs) == {"predictors", "queue-proxy", "gateway", "worker"}
+    assert set(jobs) == {"predictors", "queue-proxy", "gateway", "worker", "controller"}
     kept = {
         name: [rule["regex"] for rule in job["relabel_configs"] if rule.get("action") == "keep"]
         for name, job in jobs.items()
@@ -37,6 +37,7 @@ def test_prometheus_looks_at_every_process_and_at_queue_proxy() -> None:
     assert "queue-proxy;http-usermetric" in kept["queue-proxy"]
     assert "gateway;metrics" in kept["gateway"]
     assert "worker;health" in kept["worker"]
+    assert "controller;http" in kept["controller"]
 
 
 def test_prometheus_is_a_restricted_pod() -> None:
