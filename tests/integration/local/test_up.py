@@ -182,23 +182,28 @@ def test_a_half_written_manifest_changes_nothing_until_it_is_whole(start: Start)
     up.wait_for("diabetes-00001 80 %, diabetes-00002 20 %")
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("spec:\n", "spec: \x07\n"),
-        ("  predictor:\n", "  predictor:\n    minReplicas: [1]\n"),
-        ("pvc://models/diabetes/v2", "'pvc://[models'"),
-        ("{name: trellis}", "&a [*a]"),
-    ],
-    ids=["control character", "list for a number", "half a URI", "a list within itself"],
-)
-def test_an_unfit_edit_is_told_and_changes_nothing(start: Start, old: str, new: str) -> None:
+UNFIT = {
+    "a control character": ("spec:\n", "spec: \x07\n"),
+    "a list for a number": ("  predictor:\n", "  predictor:\n    minReplicas: [1]\n"),
+    "half a URI": ("pvc://models/diabetes/v2", "'pvc://[models'"),
+    "a list within itself": ("{name: trellis}", "&a [*a]"),
+}
+
+
+def test_an_unfit_edit_is_told_and_changes_nothing(start: Start) -> None:
+    users = [f"user-{number}" for number in range(20)]
     up = start(manifest("v1"))
-    up.edit(manifest("v2", 20).replace(old, new))
-    up.wait_for("the last good state stays")
-    assert up.version_of("somebody") == "v1"
-    up.edit(manifest("v2", 20))
-    up.wait_for("diabetes-00001 80 %, diabetes-00002 20 %")
+    for number, (what, (old, new)) in enumerate(UNFIT.items(), 1):
+        percent = 10 * number
+        before = up.versions_of(users)
+        unfit = manifest("v2", percent).replace(old, new)
+        assert unfit != manifest("v2", percent), what
+        up.edit(unfit)
+        up.wait_for("the last good state stays", times=number)
+        assert up.versions_of(users) == before, what
+        up.edit(manifest("v2", percent))
+        up.wait_for(f"diabetes-00001 {100 - percent} %, diabetes-00002 {percent} %")
+        up.wait_for_table(number + 1)
     assert up.stop() == 0
 
 
