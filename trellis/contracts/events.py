@@ -9,6 +9,8 @@ dropped and counted in the hash ``<prefix>:{events}:dropped``, under ``experimen
 but that no outcome can be joined to. An experiment with either count has ``EvidenceIncomplete``.
 """
 
+from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Literal
 
 from pydantic import Field
@@ -19,6 +21,19 @@ from trellis.contracts.routing_table import WireDocument
 READERS = "controller"
 
 OutcomeKind = Literal["label", "score", "conversion"]
+
+#: Steps of a share that tell two shares apart, and where they lie between: at no decimal that anybody
+#: writes, so that sums of floats fall on neither side by chance.
+_STEPS, _BETWEEN = 100_000, 5**0.5 - 2
+
+
+def digest_of_shares(shares: Mapping[str, float]) -> str:
+    """What tells these shares of units (0 to 1, by revision) from others: 12 hex digits, whoever computes
+    them. Revisions without a share do not matter.
+    """
+    given = {revision: share for revision, share in sorted(shares.items()) if share > 0}
+    steps = [f"{revision}={round(share * _STEPS + _BETWEEN)}" for revision, share in given.items()]
+    return blake2b("\n".join(steps).encode(), digest_size=6, person=b"shares").hexdigest()
 
 
 class Exposure(WireDocument):
@@ -40,6 +55,10 @@ class Exposure(WireDocument):
     version: str
     revision: str
     propensity: float = Field(ge=0, le=1, description="the assigned arm's share at that moment")
+    shares: str = Field(
+        "",
+        description="`digest_of_shares` of all arms at that moment; empty: an older gateway wrote it",
+    )
     table_version: int
     time: float = Field(description="seconds since 1970 at which the answer was known")
     code: int = Field(
@@ -69,6 +88,7 @@ class Outcome(WireDocument):
     unit: str = Field(description="the exposure's unit")
     sticky: bool = Field(description="whether the exposure's unit returns")
     propensity: float = Field(ge=0, le=1, description="the exposure's propensity")
+    shares: str = Field("", description="the exposure's shares")
     asked: bool = Field(False, description="a version was asked for: no random assignment")
     predicted: str | None = Field(None, description="the exposure's predicted label")
 

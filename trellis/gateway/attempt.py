@@ -170,6 +170,7 @@ class Attempt:
             version=version,
             revision=revision,
             propensity=min(choice.target.arm.weight, 1.0),  # a sum of floats
+            shares=route.shares,
             table_version=route.table_version,
             time=time.time(),
             code=code,

@@ -3,6 +3,7 @@
 import random
 from typing import NamedTuple
 
+from trellis.contracts.events import digest_of_shares
 from trellis.contracts.routing_table import Arm, ModelRoute, RoutingTable
 from trellis.gateway.assignment import UnitLine
 from trellis.gateway.ejection import ArmHealth
@@ -29,6 +30,7 @@ class Route:
     ) -> None:
         self.model = model
         self.table_version = table_version
+        self.shares = digest_of_shares({arm.revision: arm.weight for arm in route.arms})
         self.rules = route
         self.targets = tuple(
             Target(

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from trellis.rollout.cluster.api import Api
 from trellis.rollout.cluster.cluster import Cluster
+from trellis.rollout.cluster.counts import HeardCounts
 from trellis.rollout.cluster.experiment_world import ClusterExperiments
 from trellis.rollout.cluster.experiments import services_of
 from trellis.rollout.cluster.facts import Key
@@ -25,7 +26,6 @@ from trellis.rollout.events.following import read_events, sweep_events
 from trellis.rollout.events.reader import EventReader
 from trellis.rollout.events.store import FoldStore
 from trellis.rollout.events.trial import TrialEvents, counted_for
-from trellis.rollout.experiments.counting import UnitCounts
 from trellis.rollout.experiments.memory import counted_as
 from trellis.rollout.experiments.ports import ExperimentFound
 from trellis.rollout.experiments.reconcile import ExperimentReconciler
@@ -84,7 +84,7 @@ class ClusterPasses:
             ClusterExperiments(self.cluster, served),
             ExperimentsVoice(api, self.cluster, instance),
             self._publisher,
-            UnitCounts(self._store),
+            HeardCounts(self._store, lambda: self.cluster.is_heard),
             notifier,
             interval,
         )
@@ -141,7 +141,9 @@ class ClusterPasses:
         return kind in {"rollout", "experiment"} and mine
 
     def _in_use(self) -> set[str] | None:
-        """Names of all watches that anything known here is counted by; None while that may be old."""
+        """Names of all watches that anything known here is counted by, as ``Leftovers.sweep`` takes them;
+        None while that may be old.
+        """
         if not self.cluster.is_heard:
             return None
         names = [*map(self._rollout_watch, self.cluster.rollouts)]
@@ -151,15 +153,15 @@ class ClusterPasses:
     def _rollout_watch(self, found: Rollout) -> str | None:
         try:
             status = self.rollouts.status(found.key) or found.parsed_status()
-        except ValidationError:
-            return None
+        except ValidationError:  # a newer controller wrote it, and counts for it still
+            return "/".join(("rollout", *found.key, ""))
         return counted_for(*found.key, status)
 
     def _experiment_watch(self, found: ExperimentFound) -> str | None:
         try:
             return counted_as(self.experiments.status(found.key) or found.parsed_status())
         except ValidationError:
-            return None
+            return "/".join(("experiment", *found.key, ""))
 
 
 def _keys(found: Iterable[Keyed]) -> Iterable[Key]:

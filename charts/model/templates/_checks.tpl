@@ -16,7 +16,8 @@ may be is the schema's part. */ -}}
 {{- include "model.checkResources" . -}}
 {{- include "model.checkContainer" . -}}
 {{- include "model.checkArms" . -}}
-{{- range $key := append (include "model.ownLabels" $name | fromYaml | keys | sortAlpha) "serving.kserve.io/inferenceservice" -}}
+{{- $own := merge (include "model.ownLabels" $name | fromYaml) (include "model.armLabels" . | fromYaml) -}}
+{{- range $key := append (keys $own | sortAlpha) "serving.kserve.io/inferenceservice" -}}
 {{- if hasKey $.Values.labels $key -}}
 {{- fail (printf "labels: %q is the chart's own or KServe's, by which objects are found. Choose another key." $key) -}}
 {{- end -}}

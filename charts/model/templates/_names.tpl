@@ -38,6 +38,12 @@ app.kubernetes.io/name: {{ . }}
 app.kubernetes.io/part-of: trellis
 {{- end -}}
 
+{{- /* Labels of an arm beside those: by it the controller finds which model the arm is of, which its
+name cannot tell. */ -}}
+{{- define "model.armLabels" -}}
+trellis.dev/arm-of: {{ include "model.name" . | quote }}
+{{- end -}}
+
 {{- /* Labels of everything else. */ -}}
 {{- define "model.labels" -}}
 app.kubernetes.io/name: {{ include "model.name" . }}

@@ -17,7 +17,7 @@ from redis import Redis
 
 from tests.integration.gateway.processes import FakeUpstream, Gateway, ask, get, post_json, table_of
 from tests.integration.redis_server import RedisServer
-from trellis.contracts.events import Exposure
+from trellis.contracts.events import Exposure, digest_of_shares
 
 WITHIN_SECONDS = 20.0
 SENTENCE = {"text": "so glad"}
@@ -137,6 +137,7 @@ def test_every_field_of_an_exposure_says_what_was(
         "version": arm.removesuffix("-1"),
         "revision": arm,
         "propensity": pytest.approx(SHARES[arm]),
+        "shares": digest_of_shares(SHARES),
         "table_version": 7,
         "code": 200,
         "cached": False,

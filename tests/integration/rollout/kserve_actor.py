@@ -42,6 +42,7 @@ class Tomato:
 class KServeActor:
     """Looks after the InferenceServices of one namespace, in a thread.
 
+    ``model_names`` are what services are told by ``--model_name`` where that is not their own.
     ``answers`` counts all requests ever, by version; ``shares`` are the traffic that a service ever
     had, in the order it came.
     """
@@ -52,6 +53,7 @@ class KServeActor:
         self._server, self.namespace, self._pages = server, namespace, pages
         self.requests = requests  # of a round, to each service
         self.behaviour: dict[str, Behaviour] = {}
+        self.model_names: dict[str, str] = {}
         self.answers: dict[str, float] = {}
         self.shares: dict[str, list[dict[str, int]]] = {}
         self._known: dict[str, Tomato] = {}
@@ -115,7 +117,8 @@ class KServeActor:
 
     def _template(self, service: str, of: Template) -> dict[str, Any]:
         source = f"pvc://models/{service}/{of.version}"
-        return objects.template(source, f"trellis/predictor:{of.image}", of.note, service)
+        model = self.model_names.get(service, service)
+        return objects.template(source, f"trellis/predictor:{of.image}", of.note, model)
 
     def _write_knative(self, service: dict[str, Any], tomato: Tomato) -> None:
         name, wanted = service["metadata"]["name"], tomato.model.wanted

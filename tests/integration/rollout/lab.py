@@ -58,10 +58,13 @@ class Lab:
         weight: int | None = None,
         manager: str = "git",
         name: str = "tomato",
+        arm_of: str | None = None,
         **notes: str,
     ) -> None:
         """Somebody applies the manifest of an InferenceService server-side."""
         document = objects.inference_service(name, version, weight, **notes)
+        if arm_of is not None:
+            document["metadata"]["labels"] = {"trellis.dev/arm-of": arm_of}
         where = self.path(objects.KSERVE, "inferenceservices", name)
         await asyncio.to_thread(self.server.apply, where, document, manager)
 

@@ -88,6 +88,24 @@ async def test_an_arm_that_is_not_there_is_waited_for(lab: Lab, redis: RedisServ
         assert [arm.revision for arm in route.arms] == [V1, "tomato-b-predictor-00002"]
 
 
+async def test_an_arm_by_a_name_that_no_table_can_hold_is_waited_for(
+    lab: Lab, redis: RedisServer
+) -> None:
+    async with lab.controller(webhook=False, redis=redis.url):
+        lab.actor.model_names["tomato-b"] = "$(NAME)"
+        await lab.applies("v1")
+        await lab.applies("v2", name="tomato-b")
+        await lab.compares()
+        await until(lambda: "model name '$(NAME)'" in lab.compared().get("message", ""))
+        assert lab.compared()["phase"] == "Waiting"
+        assert not is_shared(lab.kept_table())
+        lab.actor.model_names["tomato-b"] = "leaves_of_tomato"
+        await lab.applies("v2", name="tomato-b", note="named")
+        await lab.until_compared("Running")
+        route = (await lab.until_kept(is_shared)).models["tomato"]
+        assert [arm.model for arm in route.arms] == ["tomato", "leaves_of_tomato"]
+
+
 async def test_an_arm_of_another_version_ends_what_was_assigned(
     lab: Lab, redis: RedisServer
 ) -> None:

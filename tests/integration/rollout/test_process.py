@@ -212,7 +212,7 @@ async def test_an_experiment_that_is_set_over_http_is_the_resource(
 ) -> None:
     process.start(f"--redis_url={redis.url}")
     await lab.applies("v1")
-    await lab.applies("v2", name="tomato-b")
+    await lab.applies("v2", name="tomato-b", arm_of="tomato")
     await until(process.answers)
     await lab.until_kept(lambda table: {"tomato", "tomato-b"} <= table.models.keys())
     arms = [{"version": "v1", "weight": 1}, {"version": "v2", "weight": 3}]
@@ -245,3 +245,20 @@ def test_a_setting_that_does_not_fit_is_told(process: Process) -> None:
     assert process._child is not None
     assert process._child.wait(60) == 2
     assert "prometheus_url must be set" in process.log()
+
+
+async def test_an_experiment_over_http_has_no_arm_in_another_model(
+    lab: Lab, process: Process
+) -> None:
+    process.start()
+    await lab.applies("v1")
+    await lab.applies("v2", name="tomato-de")  # another model, by its name alone an arm
+    await until(process.answers)
+    await lab.until_kept(lambda table: {"tomato", "tomato-de"} <= table.models.keys())
+    arms = [{"version": "v1", "weight": 1}, {"version": "v2", "weight": 1}]
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        process.get("/experiments/leaves", put={"model": "tomato", "arms": arms})
+    assert refused.value.code == 409
+    sentence = json.loads(refused.value.read())["error"]
+    assert "serves v2 as an arm of tomato: give the one that does the label" in sentence
+    assert json.loads(process.get("/experiments"))["experiments"] == {}

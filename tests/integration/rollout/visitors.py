@@ -7,7 +7,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from trellis.contracts.events import Exposure, Outcome
+from trellis.contracts.events import Exposure, Outcome, digest_of_shares
 from trellis.contracts.routing_table import Arm, RoutingTable
 from trellis.gateway.assignment import UnitLine
 from trellis.rollout.events.keys import FoldKeys
@@ -44,6 +44,7 @@ class Visitors:
         that each met.
         """
         route, met = table.models["tomato"], dict[str, str]()
+        shares = digest_of_shares({arm.revision: arm.weight for arm in route.arms})
         line = UnitLine(route.salt, [arm.intervals for arm in route.arms])
         began = time.time() - ago - number * APART
         async with Redis.from_url(self._url) as redis, redis.pipeline(transaction=False) as pipe:
@@ -62,6 +63,7 @@ class Visitors:
                     "version": arm.version,
                     "revision": revision,
                     "propensity": min(arm.weight, 1.0),
+                    "shares": shares,
                     "unit": line.digest(who.encode()).hex(),
                     "sticky": True,
                 }

@@ -221,6 +221,10 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"labels": {"app.kubernetes.io/name": "x"}},
         ("labels", "app.kubernetes.io/name"),
     ),
+    "a label of arms": (
+        {"labels": {"trellis.dev/arm-of": "x"}},
+        ("labels", "trellis.dev/arm-of"),
+    ),
     "a label of KServe's": (
         {"labels": {"serving.kserve.io/inferenceservice": "x"}},
         ("labels", "serving.kserve.io/inferenceservice"),

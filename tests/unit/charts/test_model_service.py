@@ -8,6 +8,7 @@ from tests.unit.charts.helm import MODEL, ROOT, Document, Helm, named, of_kind
 from tests.unit.manifests.pod_security import violations
 from trellis.local.findings import Severity
 from trellis.local.validate import read_and_check
+from trellis.rollout.cluster.facts import ARM_OF
 
 CONTAINER = {"container": {"image": "trellis/predictor:0.1.0"}}
 STANDARD = {"mode": "Standard"}
@@ -75,6 +76,17 @@ def test_no_label_or_annotation_of_a_service_follows_the_chart(helm: Helm) -> No
     }
     chart = yaml.safe_load((MODEL / "Chart.yaml").read_text())
     assert chart["version"] not in str(service(helm))
+
+
+def test_an_arm_names_its_model_whatever_else_changes(helm: Helm) -> None:
+    # By its own name it could be another model's; a label that came later would make a new revision.
+    arms = {"arms": [{"name": "b", "version": "v2"}]}
+    assert service(helm, arms, "tomato-b")["metadata"]["labels"] == {
+        "app.kubernetes.io/name": "tomato-b",
+        "app.kubernetes.io/part-of": "trellis",
+        ARM_OF: "tomato",
+    }
+    assert ARM_OF not in service(helm, arms)["metadata"]["labels"]
 
 
 def test_ones_own_labels_and_annotations_come_beside(helm: Helm) -> None:

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from trellis.contracts.events import Exposure
+from trellis.contracts.events import Exposure, digest_of_shares
 from trellis.contracts.routing_table import RoutingTable
 from trellis.gateway.attempt import CLIENT_GONE, PATIENCE_SECONDS, Attempt, choose
 from trellis.gateway.ejection import Rules
@@ -160,6 +160,7 @@ def test_the_exposure_says_who_answered_by_its_own_words() -> None:
     (exposure,) = stand.exposures
     assert (exposure.arm, exposure.version, exposure.revision) == ("r2", "v3", "r3")
     assert exposure.table_version == 4
+    assert exposure.shares == digest_of_shares({"r1": 0.5, "r2": 0.5})
 
 
 def test_what_nobody_records_is_no_exposure() -> None:

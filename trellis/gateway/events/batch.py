@@ -42,6 +42,7 @@ def joins(exposure: Exposure) -> bytes:
             "unit": exposure.unit,
             "sticky": exposure.sticky,
             "propensity": exposure.propensity,
+            "shares": exposure.shares,
             "asked": exposure.asked,
             "predicted": exposure.predicted,
         }

@@ -17,8 +17,9 @@ from trellis.contracts.rollout_status import Command, RolloutStatus, RolloutView
 from trellis.contracts.tensors import Name
 from trellis.rollout.cluster.api import APPLY, JSON, MANAGER, Api
 from trellis.rollout.cluster.cluster import Cluster
+from trellis.rollout.cluster.experiment_world import versions_served
 from trellis.rollout.cluster.experiments import EXPERIMENTS, applied_spec, experiment, spec_of
-from trellis.rollout.cluster.facts import Key
+from trellis.rollout.cluster.facts import ARM_OF, Key
 from trellis.rollout.cluster.rollouts import API_VERSION, Rollout, annotate
 from trellis.rollout.errors import ApiRefused, ApiUnreachable, Conflict
 from trellis.rollout.http.asked import Refused
@@ -95,29 +96,30 @@ class ClusterControl:
     async def put_experiment(self, name: str, experiment: Experiment) -> Experiment:
         """See ``Control.put_experiment``: the fields that HTTP knows, applied without force."""
         path = self._experiment_path(name)
+        if not self._cluster.is_listed:
+            raise Refused(503, "what the cluster has is not known yet: ask again in a moment")
         found = self._cluster.experiments.get((self._namespace, name))
         known = spec_of(found) if found else None
-        spec = applied_spec(experiment, known, self._serving(experiment.model))
         document = {
             "apiVersion": API_VERSION,
             "kind": "Experiment",
             "metadata": {"name": name, "namespace": self._namespace},
-            "spec": spec,
+            "spec": applied_spec(experiment, known, self._serving(experiment, known)),
         }
         return _experiment(await self._answered("PATCH", path, document)) or experiment
 
-    def _serving(self, model: str) -> dict[str, str]:
-        """Where each version is served: by the InferenceService of the model's name, or by one whose name
-        begins with that and a dash, as charts/model has an arm's.
-        """
-        own = (s.key for s in self._cluster.services if s.key[0] == self._namespace)
-        found: dict[str, str] = {}
-        for key in sorted(key for key in own if f"{key[1]}-".startswith(f"{model}-")):
-            seen = self._cluster.seen(key)
-            holder = seen.revisions.get(seen.rolled_out or seen.ready or "") if seen else None
-            if holder is not None:
-                found.setdefault(holder.version, key[1])
-        return found
+    def _serving(self, asked: Experiment, known: ExperimentSpec | None) -> dict[str, str]:
+        """The InferenceService of each version; refused where an arm that is not ``known`` has none."""
+        model = (self._namespace, asked.model)
+        serving = versions_served(self._cluster.services, self._cluster.seen, model)
+        placed = serving.keys() | {arm.version for arm in (known.arms if known else ())}
+        if lost := ", ".join(arm.version for arm in asked.arms if arm.version not in placed):
+            raise Refused(
+                409,
+                f"no InferenceService serves {lost} as an arm of {asked.model}: give the one that does"
+                f" the label {ARM_OF}: {asked.model}, or name it in a manifest's arms",
+            )
+        return serving
 
     async def evidence(self, name: str) -> ExperimentView:
         """See ``Control.evidence``."""

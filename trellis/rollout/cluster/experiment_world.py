@@ -1,14 +1,19 @@
 """``experiments.ports`` on the objects of a cluster: arms are InferenceServices, each with its own host."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 
+from pydantic import TypeAdapter, ValidationError
+
 from trellis.contracts.experiment_resource import Arm, ExperimentSpec
+from trellis.contracts.tensors import Name
 from trellis.rollout.cluster.cluster import Cluster
 from trellis.rollout.cluster.experiments import services_of, spec_of
-from trellis.rollout.cluster.facts import Key
+from trellis.rollout.cluster.facts import Key, Service
 from trellis.rollout.experiments.ports import ArmSeen, ExperimentFound
 from trellis.rollout.seen import RevisionSeen, ServiceSeen
+
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
 class ClusterExperiments:
@@ -67,19 +72,54 @@ class ClusterExperiments:
         key = (namespace, service)
         seen = self._cluster.seen(key)
         holders = _holders(seen) if seen else []
+        address = self._cluster.address(key)
         if seen is None:
             why = f"there is no InferenceService {service}"
-        elif self._cluster.address(key) is None:
+        elif address is None:
             mode = f": {seen.cannot_split}" if seen.cannot_split else " yet"
             why = f"InferenceService {service} has no Knative Service{mode}"
         else:
-            why = _other_version(service, arm.version, seen, holders)
+            why = _nameless(service, address.model) or _other_version(
+                service, arm.version, seen, holders
+            )
         if why:
             return ArmSeen(arm.version, "", service, ready=False, why=why)
         revision = holders[0]
         if not revision.ready:
             why = f"revision {revision.name} is not ready{_because(revision)}"
         return ArmSeen(arm.version, revision.name, service, ready=not why, why=why)
+
+
+def versions_served(
+    services: Iterable[Service], seen: Callable[[Key], ServiceSeen | None], model: Key
+) -> dict[str, str]:
+    """Which InferenceService serves each version of a model: the one of its name, then those whose label
+    makes them its arms. A name that only begins alike tells nothing: it may be another model's.
+    """
+    found: dict[str, str] = {}
+    mine = (
+        service.key
+        for service in services
+        if service.key == model or (service.key[0], service.arm_of) == model
+    )
+    for key in sorted(mine, key=lambda key: (key != model, key)):
+        told = seen(key)
+        holder = told.revisions.get(told.rolled_out or told.ready or "") if told else None
+        if holder is not None:
+            found.setdefault(holder.version, key[1])
+    return found
+
+
+def _nameless(service: str, model: str) -> str:
+    """Where no routing table can hold the name that the service answers to."""
+    try:
+        _NAME.validate_python(model)
+    except ValidationError:
+        return (
+            f"InferenceService {service} answers to the model name {model[:80]!r}, which no routing"
+            " table can hold: give it a --model_name of at most 63 letters, digits, -, _ and ."
+        )
+    return ""
 
 
 def _other_version(

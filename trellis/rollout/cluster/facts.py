@@ -21,6 +21,8 @@ from trellis.rollout.cluster.owners import Owner, weight_owner
 Key = tuple[str, str]  # namespace, name
 Raw = Mapping[str, Any]
 
+#: Label of an InferenceService that is an arm beside another: the model whose version it serves.
+ARM_OF = "trellis.dev/arm-of"
 _MODE = "serving.kserve.io/deploymentMode"
 _KSERVE = "serving.kserve.io/inferenceservice"
 _KNATIVE_SERVICE = "serving.knative.dev/service"
@@ -31,10 +33,13 @@ _NOT_FRAMEWORKS = frozenset(("model", "containers", "workerSpec"))
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """An InferenceService. ``source`` and ``image`` are what it names itself, else empty."""
+    """An InferenceService. ``source`` and ``image`` are what it names itself, else empty; ``arm_of`` is
+    the model that its label makes it an arm of, else empty.
+    """
 
     key: Key
     token: str
+    arm_of: str
     source: str
     image: str
     weight: int | None
@@ -109,6 +114,7 @@ def service(raw: Raw) -> Service:
     return Service(
         key=key_of(raw),
         token=metadata["resourceVersion"],
+        arm_of=(metadata.get("labels") or {}).get(ARM_OF) or "",
         source=source,
         image=image,
         weight=predictor.get("canaryTrafficPercent"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -13,11 +14,21 @@ from trellis.rollout.cluster.facts import Key
 from trellis.rollout.cluster.rollouts import Rollout
 from trellis.rollout.events.store import EventsDown
 from trellis.rollout.events.trial import TrialEvents, trial_of
+from trellis.rollout.metrics.snapshot import Side
 from trellis.rollout.observation import sides
 from trellis.rollout.plan import GatewaysSeen
 from trellis.rollout.plan.decision import Table
 from trellis.rollout.seen import ServiceSeen
 from trellis.telemetry.logs import get_logger
+
+
+class _Asked(NamedTuple):
+    """What is counted, by ``TrialEvents.expect``; ``spec`` has the guardrails."""
+
+    trial: str
+    sides: Mapping[str, Side]
+    shares: Mapping[str, float]
+    spec: bytes
 
 
 class ServiceHosts:
@@ -32,6 +43,7 @@ class ServiceHosts:
     ) -> None:
         self._cluster, self._trials, self._version = cluster, trials, version
         self._uncounted: set[Key] = set()
+        self._asked: dict[Key, _Asked] = {}
 
     def seen(self, key: Key) -> GatewaysSeen:
         """See ``ports.Gateways.seen``."""
@@ -43,7 +55,8 @@ class ServiceHosts:
         """See ``ports.Gateways.follow``: the table follows the services, whatever rollouts do.
 
         Outcomes are counted from the weight on that is asked for next. Where they cannot be, the
-        rollout says so itself, and no weight waits for it.
+        rollout says so itself, and no weight waits for it. What was asked for before is not asked for
+        again while the cluster is not heard: another controller may have gone on from it.
         """
         rollout = self._rollout(key)
         spec = _spec(rollout) if rollout else None
@@ -56,6 +69,9 @@ class ServiceHosts:
         shares = dict.fromkeys(present, 0.0)
         share = status.weight / 100
         shares.update({n: s for n, s in _shares(seen, share).items() if n in present})
+        asked = _Asked(trial, present, shares, rollout.spec)
+        if not self._cluster.is_heard and self._asked.get(key) == asked:
+            return
         try:
             await self._trials.expect(trial, key[1], present, shares, spec.guardrails)
         except EventsDown as error:
@@ -64,6 +80,7 @@ class ServiceHosts:
             self._uncounted.add(key)
         else:
             self._uncounted.discard(key)
+            self._asked[key] = asked
 
     def recorded(self, namespace: str) -> Mapping[str, float]:
         """Attribution windows, in seconds, of services of which a Rollout weighs outcomes."""

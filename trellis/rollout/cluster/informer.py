@@ -78,13 +78,16 @@ class Informer:
         self._watching = metrics.watching.labels(kind.plural)
         self._pause = pause
         self._silent = False
+        self._found = self._absent = False
         self._failures = 0
         self.listed = asyncio.Event()
 
     @property
     def heard(self) -> bool:
-        """Whether all is known as it is now; else as it was, or not at all."""
-        return self.listed.is_set() and not self._silent
+        """Whether all is known as it is now; else as it was, or not at all. Of a kind that the cluster
+        never had, that is nothing.
+        """
+        return self.listed.is_set() and (self._absent or not self._silent)
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -94,6 +97,7 @@ class Informer:
             except Expired:
                 wait = FIRST_PAUSE
             except Missing:
+                self._absent = not self._found
                 self._sink.replace(())
                 self.listed.set()
                 wait = MISSING_PAUSE
@@ -101,6 +105,7 @@ class Informer:
             except (ApiUnreachable, ApiRefused) as error:
                 wait = min(FIRST_PAUSE * 2.0 ** min(self._failures, DOUBLINGS), LONGEST_PAUSE)
                 self._failures += 1
+                self._absent = False
                 self._deaf(str(error))
             await asyncio.sleep(self._pause(wait))
 
@@ -155,7 +160,8 @@ class Informer:
         self._watching.set(1)
         if self._silent:
             get_logger().info("changes are heard again", kind=self._kind.plural)
-        self._silent = False
+        self._silent = self._absent = False
+        self._found = True
         self._failures = 0
 
     def _deaf(self, why: str) -> None:

@@ -1,6 +1,7 @@
 """Keeps the routing table of one namespace: compiled from the one before, saved, and only then offered."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Protocol
@@ -9,8 +10,9 @@ from pydantic import ValidationError
 
 from trellis.contracts.routing_table import ModelRoute, RoutingTable
 from trellis.rollout.cluster.facts import Key
+from trellis.rollout.cluster.rivals import Rivals
 from trellis.rollout.cluster.routes import Known, Routes, routes_of
-from trellis.rollout.cluster.saved_table import Saved, SavedTable, TooLarge
+from trellis.rollout.cluster.saved_table import Saved, SavedTable, TooLarge, still_remembered
 from trellis.rollout.compile import compile_table
 from trellis.rollout.errors import ApiRefused, ApiUnreachable, Conflict
 from trellis.rollout.experiments.assignment import Assignment, assignment_of
@@ -20,10 +22,10 @@ from trellis.telemetry.logs import get_logger
 
 #: Seconds between two looks: services change in bursts. After a failure the next comes later.
 LOOK_SECONDS, FAILURE_SECONDS = 1.0, 3.0
-#: Seconds in which the saved table is waited for; after that units are laid out anew.
+#: Seconds for which what is kept is listened for before it is asked for.
 SAVED_SECONDS = 20.0
-#: Routes of experiments that ended which are remembered, the newest.
-MOST_REMEMBERED = 100
+#: Seconds after which a table that could not be saved is saved again, whether or not anything changes.
+AGAIN_SECONDS = 30.0
 _CONFLICTS = 5
 
 
@@ -33,6 +35,11 @@ class World(Known, Protocol):
     @property
     def experiments(self) -> Iterable[ExperimentFound]:
         """All Experiments."""
+        ...
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether all of it is known as it is now."""
         ...
 
 
@@ -59,6 +66,8 @@ class TablePublisher:
         self._left_out: Mapping[str, str] = {}
         self._told = set[str]()
         self._stirred = asyncio.Event()
+        self._met = False  # whether what is offered goes on from what is kept
+        self._rivals = Rivals()
 
     def stir(self) -> None:
         """Look again, soon."""
@@ -77,11 +86,8 @@ class TablePublisher:
         """Offer the saved table at once, and the one of what is known as soon as all is ``listed`` and
         whenever it is another, until cancelled.
         """
-        if not await self._saved.heard(SAVED_SECONDS):
-            self._tell("the saved routing table cannot be read: units may meet other arms")
-        present = self._saved.present
-        if present is not None and present.table is not None:
-            await self._offer(present.table)
+        await self._learned()
+        await self._follow_kept(self._saved.present)
         await listed()
         while True:
             self._stirred.clear()
@@ -91,11 +97,37 @@ class TablePublisher:
                 self._tell(f"the routing table stays as it was: {error}")
                 await asyncio.sleep(FAILURE_SECONDS)
                 continue
-            await self._stirred.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._patience()):
+                    await self._stirred.wait()
             await asyncio.sleep(LOOK_SECONDS)
 
+    async def _learned(self) -> None:
+        """Wait until it is known what is kept, or that nobody may tell: a table of nothing known would
+        lay all units out anew.
+        """
+        while not await self._saved.heard(SAVED_SECONDS):
+            try:
+                await self._saved.read()
+            except (ApiUnreachable, ApiRefused) as error:
+                if isinstance(error, ApiRefused) and error.status in {403, 404}:
+                    self._tell(f"units may meet other arms: the saved table is not read: {error}")
+                    return
+                self._tell(f"no routing table before the saved one is known: {error}")
+            else:
+                return
+
+    def _patience(self) -> float | None:
+        """Seconds until the next look, where nothing changes meanwhile."""
+        if not self._world.is_heard:
+            return LOOK_SECONDS  # that all is heard again is told by nobody
+        present = self._saved.present
+        is_kept = present is not None and present.table == self._table
+        return None if is_kept and not self._rivals.lead else AGAIN_SECONDS
+
     async def renew(self) -> None:
-        """Offer the table of what is known now, where it is another.
+        """Offer the table of what is known now, where it is another; while what is known may be old, and
+        for a while where others write theirs again and again, the kept one.
 
         Raises ``ApiUnreachable`` where it cannot be saved now, ``Missing`` where what is saved goes
         meanwhile, and ``Conflict`` where others write it all the time: the last one stays in use.
@@ -103,17 +135,25 @@ class TablePublisher:
         for _ in range(_CONFLICTS):
             present = self._saved.present
             previous = self._previous(present)
+            if not self._world.is_heard or self._rivals.lead:
+                await self._follow_kept(present)
+                return
             table, remembered = self._next(previous, present)
+            self._compare(present, table)
+            if self._rivals.lead:
+                continue
             try:
                 if present is None or present.table != table:
                     await self._saved.write(present, table, remembered)
                 self._told.clear()
+                self._met = True
             except Conflict:
                 await self._saved.read()
                 continue
             except (ApiRefused, TooLarge) as error:
                 # Better a table that a restart forgets than none that follows.
                 self._tell(f"the routing table is offered and cannot be saved: {error}")
+            self._met = self._met or present is not None
             if table != self._table:
                 await self._offer(table)
             return
@@ -124,11 +164,36 @@ class TablePublisher:
         saved = present.table if present else None
         if present is not None and present.why:
             self._tell(f"the saved routing table is passed over: {present.why}")
+        if saved is not None and self._table is not None and not self._met:
+            # Offered while the kept one was unknown: units go back to where that has them.
+            ahead = max(saved.version, self._table.version + 1)
+            return saved.model_copy(update={"version": ahead})
         found = [table for table in (saved, self._table) if table is not None]
         if not found:
             # Numbers of a table that was lost must not come again: a gateway may hold it.
             return RoutingTable(version=int(self._clock()))
         return max(found, key=lambda table: table.version)
+
+    async def _follow_kept(self, present: Saved | None) -> None:
+        """Offer the kept table, where this process is not ahead of it."""
+        if present is None or present.table is None:
+            return
+        table = self._previous(present)
+        self._met = True
+        if table != self._table:
+            await self._offer(table)
+
+    def _compare(self, present: Saved | None, table: RoutingTable) -> None:
+        """Tell of rivals, where what is kept is theirs."""
+        kept = present.table if present else None
+        if kept is None or kept == self._table:
+            return
+        if kept == table:
+            self._rivals.agreed()
+        else:
+            self._rivals.overwritten()
+        if self._rivals.lead:
+            self._tell("other controllers make other tables of the same: theirs is followed now")
 
     def _next(
         self, previous: RoutingTable, present: Saved | None
@@ -145,7 +210,7 @@ class TablePublisher:
             trials=routes.trials,
             recorded=recorded,
         )
-        return table, _remembered(before, previous, table)
+        return table, still_remembered(before, previous, table)
 
     def _assigned(self) -> Iterator[Assignment]:
         """What Experiments' statuses ask for, the oldest's first."""
@@ -181,13 +246,3 @@ def _assignment(found: ExperimentFound) -> Assignment | None:
         return assignment_of(found.parsed_status())
     except ValidationError:  # another kind of controller wrote it
         return None
-
-
-def _remembered(
-    before: Mapping[str, ModelRoute], previous: RoutingTable, table: RoutingTable
-) -> Mapping[str, ModelRoute]:
-    """Routes among arms that the table has no longer: an experiment that comes back finds its units."""
-    ended = {route.salt: route for route in previous.models.values() if len(route.arms) > 1}
-    present = {route.salt for route in table.models.values()}
-    kept = {s: route for s, route in {**before, **ended}.items() if s not in present}
-    return dict(list(kept.items())[-MOST_REMEMBERED:])

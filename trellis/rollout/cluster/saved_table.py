@@ -23,6 +23,8 @@ from trellis.telemetry.metrics import ControllerMetrics
 CONFIG_MAPS = Kind("/api/v1", "configmaps")
 #: Keys of the ConfigMap: the table, and the routes that it had, by salt, for whoever comes back.
 TABLE, REMEMBERED = "routing-table.json", "remembered.json"
+#: Routes of experiments that ended which are remembered, the newest.
+MOST_REMEMBERED = 100
 #: Bytes of both together: the API server takes a ConfigMap of 1 MiB, names and all.
 MOST_BYTES = 900_000
 
@@ -59,6 +61,16 @@ def saved(raw: Raw) -> Saved:
     except ValidationError:
         routes = {}
     return Saved(key_of(raw), metadata["resourceVersion"], table, routes, why)
+
+
+def still_remembered(
+    before: Mapping[str, ModelRoute], previous: RoutingTable, table: RoutingTable
+) -> Mapping[str, ModelRoute]:
+    """Routes among arms that the table has no longer: an experiment that comes back finds its units."""
+    ended = {route.salt: route for route in previous.models.values() if len(route.arms) > 1}
+    present = {route.salt for route in table.models.values()}
+    kept = {s: route for s, route in {**before, **ended}.items() if s not in present}
+    return dict(list(kept.items())[-MOST_REMEMBERED:])
 
 
 class SavedTable:

@@ -66,13 +66,15 @@ class FoldState:
     ``sample``: of units only those in so many halvings are kept, once there were too many;
     ``remembered``: how many. ``active`` are those of the open look of ``era``, ``looked`` the number of
     its exposures and ``opened`` the first one's time; ``open`` the tallies by the era in which their
-    units were met, ``shares`` those eras' shares by side.
+    units were met, ``shares`` those eras' shares by side. ``forgotten`` is the time (seconds since 1970)
+    at which the last unit was met of those that are forgotten: all that is unknown and older was one.
     """
 
     era: int = -1
     seq: int = 0
     sample: int = 0
     remembered: int = 0
+    forgotten: float = -1.0
     exposures: dict[str, int] = field(default_factory=dict)
     active: dict[str, Active] = field(default_factory=dict)
     opened: float = 0.0

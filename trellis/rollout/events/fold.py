@@ -7,7 +7,8 @@ arms their labels are exchangeable among those at risk, for the hash that assign
 errs.
 
 Ripe (conversions, labels, scores): each unit once, on the side and in the era in which it was met, at
-the end of its window and not before: outcomes that come early would else speak for all.
+the end of its window and not before: outcomes that come early would else speak for all. Where each
+request is a unit it never returns, and is forgotten a while after its last window.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +26,7 @@ from trellis.rollout.events.blocks import (
     add,
     size,
 )
-from trellis.rollout.events.units import MOST_UNITS, UnitMemory, in_sample
+from trellis.rollout.events.units import MOST_UNITS, OVER, OVER_SECONDS, UnitMemory, in_sample
 from trellis.rollout.events.watch import AT_ONCE, FIRST, RIPE, Measure, Watch
 
 _METRIC_OF = {"conversion": "conversions", "label": "wrongLabels", "score": "scores"}
@@ -34,13 +35,14 @@ _METRIC_OF = {"conversion": "conversions", "label": "wrongLabels", "score": "sco
 @dataclass
 class Fold:
     """What changes: ``units`` that are to be stored, members of ``ripening`` to be added with their
-    second, and those that have ``ripened``.
+    second, those that have ``ripened``, and units that are ``forgotten``.
     """
 
     state: FoldState
     units: dict[str, UnitMemory] = field(default_factory=dict)
     ripening: dict[str, float] = field(default_factory=dict)
     ripened: list[str] = field(default_factory=list)
+    forgotten: set[str] = field(default_factory=set)
 
 
 def fold(
@@ -107,6 +109,8 @@ class _Folding:
         state, watch = self._result.state, self._watch
         name, side = watch.unit_of(event), watch.sides[watch.arm_of(event)]
         unit = self._unit(name)
+        if unit is None and self._was_forgotten(event.time):
+            return
         before = unit.events if unit else []
         happened = [measure for measure in self._happened(event) if measure not in before]
         in_era = watch.in_era(event)
@@ -134,7 +138,10 @@ class _Folding:
             return
         watch = self._watch
         name, side = watch.unit_of(event), watch.sides[watch.arm_of(event)]
-        unit = self._unit(name) or UnitMemory()
+        known = self._unit(name)
+        if known is None and self._was_forgotten(event.exposed_at):
+            return
+        unit = known or UnitMemory()
         if not unit.side and not watch.in_era(event):
             return
         self._meet(name, unit, side, event.exposed_at)
@@ -154,6 +161,8 @@ class _Folding:
         name, _, who = member.rpartition(":")
         self._result.ripened.append(member)
         unit, measure = self._unit(who), self._measures.get(name)
+        if name == OVER and unit is not None:
+            self._forget(who, unit)
         if unit is None or measure is None or name in unit.done:
             return
         value = unit.values.pop(name, None)
@@ -184,9 +193,21 @@ class _Folding:
         return self._result
 
     def _unit(self, name: str) -> UnitMemory | None:
+        if name in self._result.forgotten:
+            return None
         if name not in self._result.units and name in self._known:
             return self._known[name].copy()
         return self._result.units.get(name)
+
+    def _forget(self, name: str, unit: UnitMemory) -> None:
+        state = self._result.state
+        self._result.units.pop(name, None)
+        self._result.forgotten.add(name)
+        state.remembered -= 1
+        state.forgotten = max(state.forgotten, unit.met_at)
+
+    def _was_forgotten(self, met_at: float) -> bool:
+        return met_at <= self._result.state.forgotten
 
     def _failed_over(self, event: Exposure) -> bool:
         """Another arm answered in place of the unit's own, which was down."""
@@ -218,6 +239,9 @@ class _Folding:
         for measure in self._measures.values():
             if measure.metric in RIPE:
                 self._result.ripening[f"{measure.name}:{name}"] = _end(unit, measure)
+        if self._watch.split == "request":
+            last = max((_end(unit, measure) for measure in self._measures.values()), default=time)
+            self._result.ripening[f"{OVER}:{name}"] = last + OVER_SECONDS
 
     def _count_unit(self, unit: UnitMemory) -> None:
         """Once, by its exposure: a reader that is behind hears of outcomes first, and they come more

@@ -20,14 +20,18 @@ class Leftovers:
 
     async def sweep(self, in_use: Collection[str], now: float) -> None:
         """Drop what was in use at none of the looks of the last ``UNUSED_SECONDS``; ``now`` in seconds, of
-        any clock that does not go back.
+        any clock that does not go back. A name ``in_use`` that ends in ``/`` is of all that begin so.
 
         Not to be called while what is in use is known from before only. Raises ``EventsDown``.
         """
         found = {name for name in await self._store.names() if self._mine(name)}
-        unused = found - set(in_use)
+        unused = {name for name in found if not {name, _beginning(name)} & set(in_use)}
         self._unused = {name: self._unused.get(name, now) for name in unused}
         for name, since in list(self._unused.items()):
             if now - since >= UNUSED_SECONDS:
                 await self._store.drop(name)
                 del self._unused[name]
+
+
+def _beginning(name: str) -> str:
+    return name.rpartition("/")[0] + "/"

@@ -49,7 +49,7 @@ class EventReader:
         self._streams = (store.keys.exposures, store.keys.outcomes)
         self._forget = redis.register_script(FORGET_CONSUMERS)
         self._may_have_left = True
-        self._unreadable: set[str] = set()
+        self._passed_over: set[str] = set()
         self._took_over_at: float | None = None
 
     async def step(self, now: float) -> int:
@@ -97,14 +97,25 @@ class EventReader:
             try:
                 loaded = await self._store.load(watch.name, sorted(units))
             except Unreadable as error:  # the others' events must not wait for it
-                if watch.name not in self._unreadable:
-                    get_logger().warning("events are not counted", watch=watch.name, why=str(error))
-                self._unreadable.add(watch.name)
-                await self._store.pass_over(watch.name)
+                await self._pass_over(watch.name, error)
                 continue
-            self._unreadable.discard(watch.name)
-            folds[watch.name] = loaded, fold(watch, loaded.state, loaded.units, mine, members)
+            try:
+                folded = fold(watch, loaded.state, loaded.units, mine, members)
+            except Exception as error:  # noqa: BLE001 - nor for what nobody thought of
+                await self._pass_over(watch.name, error)
+                continue
+            self._passed_over.discard(watch.name)
+            folds[watch.name] = loaded, folded
         return folds
+
+    async def _pass_over(self, name: str, error: Exception) -> None:
+        if name not in self._passed_over:
+            unknown = None if isinstance(error, Unreadable) else error
+            get_logger().warning(
+                "events are not counted", watch=name, why=str(error), exc_info=unknown
+            )
+        self._passed_over.add(name)
+        await self._store.pass_over(name)
 
     async def _read(self) -> list[_Entry]:
         """Own entries that were left, then those of readers that are gone, then new ones."""

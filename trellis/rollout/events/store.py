@@ -239,18 +239,18 @@ class FoldStore:
         return "done" if fate == b"done" else "moved" if fate == b"moved" else "changed"
 
     async def _thinned(self, name: str, sample: int, folded: Fold) -> list[str]:
-        """Units that are to go since the fold halved the sample; none where it did not."""
+        """Units that are to go: the forgotten, and where the fold halved the sample those out of it."""
         state = folded.state
         if state.sample == sample:
-            return []
+            return sorted(folded.forgotten)
         async with failures_in_words():
             stored: list[bytes] = await self._redis.hkeys(self.keys.units(name))
-        everyone = {unit.decode() for unit in stored} | folded.units.keys()
+        everyone = ({unit.decode() for unit in stored} | folded.units.keys()) - folded.forgotten
         gone = {unit for unit in everyone if not in_sample(unit, state.sample)}
         state.remembered = len(everyone) - len(gone)
         for unit in gone:  # their members of ``ripening`` find nobody, and go one by one
             folded.units.pop(unit, None)
-        return sorted(gone)
+        return sorted(gone | folded.forgotten)
 
 
 @lru_cache(maxsize=4096)

@@ -33,7 +33,7 @@ class TrialEvents:
         self, store: FoldStore, *, by_tag: bool = False, clock: Callable[[], float] = time.time
     ) -> None:
         self._store, self._by_tag, self._clock = store, by_tag, clock
-        self._watches: dict[str, Watch] = {}
+        self._watches: dict[str, Watch] = {}  # the newest of each rollout
 
     async def expect(
         self,
@@ -62,15 +62,16 @@ class TrialEvents:
             since=0.0 if self._by_tag else self._clock() + FOLLOWING_SECONDS,
         )
         await self._store.expect(wanted)
-        self._watches[trial] = wanted
+        self._watches[_rollout_of(trial)] = wanted
 
     async def news(self, trial: str, after: int, guardrails: Sequence[Guardrail]) -> UnitNews:
         """What was counted since number ``after``; where events cannot be read or some were lost, the
         last look is blind to what only they tell.
         """
-        watch = self._watches.get(trial)
+        watch = self._watches.get(_rollout_of(trial))
         try:
-            watch = watch or await self._store.stored(trial)
+            if watch is None or watch.name != trial:
+                watch = await self._store.stored(trial)
             if watch is None:
                 return UnitNews((), after)
             news = await self._store.news(watch, after)
@@ -107,3 +108,8 @@ def trial_of(namespace: str, rollout: str, status: RolloutStatus) -> str | None:
     if status.canary is None or not began:
         return None
     return f"rollout/{namespace}/{rollout}/{began[-1]:.3f}"
+
+
+def _rollout_of(trial: str) -> str:
+    """Without when it began, which alone tells two trials of one rollout apart."""
+    return trial.rpartition("/")[0]

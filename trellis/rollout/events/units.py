@@ -5,6 +5,12 @@ from hashlib import blake2b
 
 import orjson
 
+#: Among the measures of ``ripening``: the unit itself, which is forgotten then.
+OVER = "(over)"
+#: Seconds after its last window for which a request's unit is remembered: a reader that died may have
+#: held its exposure or outcome, which another reads anew.
+OVER_SECONDS = 120.0
+
 #: Units that one watch remembers at most.
 MOST_UNITS = 50_000
 

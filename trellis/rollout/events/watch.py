@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from trellis.contracts.amounts import seconds
-from trellis.contracts.events import Exposure, Outcome
+from trellis.contracts.events import Exposure, Outcome, digest_of_shares
 from trellis.contracts.rollout import Guardrail
 from trellis.contracts.routing_table import WireDocument
 
@@ -34,8 +34,9 @@ class Watch(WireDocument):
 
     ``sides`` is what evidence calls each arm (``canary``, ``stable``; of an experiment its version),
     by the revision that units are assigned to. ``era`` rises with every change of ``shares``, which are
-    the routing table's, by revision: an exposure of another share is of another era, and only its
-    unit's events are remembered.
+    the routing table's, by revision: an exposure of other shares is of another era, and only its
+    unit's events are remembered. All arms' shares must be the same, not its own alone: until every
+    gateway has a new table, an arm that keeps its share would else be met by more than its part.
 
     ``split`` says who assigns. By ``unit``: the gateway. By ``request``: whatever splits behind the host
     of the one arm, each request anew; then an exposure is of the revision that served it, each request
@@ -79,8 +80,12 @@ class Watch(WireDocument):
 
     def in_era(self, event: Exposure | Outcome) -> bool:
         """Whether the event's unit was given to its arm with these shares."""
+        if self.split == "unit" and event.shares:
+            return event.shares == digest_of_shares(self.shares)
         if self.split == "unit":
-            return abs(event.propensity - self.shares[event.arm]) <= SAME_SHARE
+            # An older gateway tells its arm's share alone, which tells all of two arms and not of three.
+            same = abs(event.propensity - self.shares[event.arm]) <= SAME_SHARE
+            return same and sum(share > 0 for share in self.shares.values()) <= 2
         return (event.time if isinstance(event, Exposure) else event.exposed_at) >= self.since
 
     @property

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,15 +13,16 @@ from aiohttp import ClientSession, web
 
 from tests.integration.rollout.api_server import ApiServer
 from tests.integration.rollout.objects import path
-from tests.integration.rollout.waiting import running
+from tests.integration.rollout.waiting import running, until
 from tests.unit.rollout.cluster.test_routes import Services, assigned
 from trellis.contracts.routing_table import RoutingTable
+from trellis.rollout.cluster import publisher as publisher_module
 from trellis.rollout.cluster import saved_table
 from trellis.rollout.cluster.api import Api
 from trellis.rollout.cluster.connection import Connection
 from trellis.rollout.cluster.publisher import TablePublisher
 from trellis.rollout.cluster.saved_table import SavedTable
-from trellis.rollout.errors import ApiUnreachable
+from trellis.rollout.errors import ApiRefused, ApiUnreachable
 from trellis.rollout.experiments.ports import ExperimentFound
 from trellis.rollout.http.tables import TableServer
 from trellis.telemetry.metrics import ControllerMetrics
@@ -35,6 +36,7 @@ class World(Services):
     def __init__(self, **versions: str) -> None:
         super().__init__(**versions)
         self.experiments: list[ExperimentFound] = []
+        self.is_heard = True
 
     def assign(self, token: str = "1", **services: str) -> None:
         plan = {"assigned": assigned(**services).model_dump(mode="json", by_alias=True)}
@@ -223,3 +225,171 @@ async def test_without_the_api_server_the_last_table_stays(
         api.connection = reached
         await place.publisher.renew()
         assert (await place.offered()).models["tomato"].arms[0].version == "v7"
+
+
+class Barred(Api):
+    """May not create ConfigMaps, as the chart's role has it; reads fail while ``reads`` is not 200."""
+
+    def __init__(self, api: Api) -> None:
+        """Over an API that is open."""
+        self._api, self.reads, self.writes, self.patched = api, 200, 200, 0
+
+    async def call(self, method: str, path: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        status = {"GET": self.reads, "POST": 403}.get(method, self.writes)
+        if status == 503:
+            raise ApiUnreachable("it is away")
+        if status == 403:
+            raise ApiRefused(403, "Forbidden", "not yours")
+        answer = await self._api.call(method, path, *args, **kwargs)
+        self.patched += method == "PATCH"
+        return answer
+
+    async def watch(
+        self, path: str, params: Mapping[str, str]
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        async with contextlib.aclosing(self._api.watch(path, params)) as events:
+            async for event in events:
+                yield event
+
+
+async def keep_three_arms(api: Api, namespace: str, metrics: ControllerMetrics) -> RoutingTable:
+    """Kept from here on: arms that made room for a third, which nobody would lay out so anew."""
+    world = World(tomato="v1", tomato_b="v2", tomato_c="v3")
+    async with followed(Place(api, namespace, metrics, world)) as place:
+        world.assign(v1="tomato", v2="tomato-b")
+        await place.publisher.renew()
+        world.assign(token="2", v1="tomato", v2="tomato-b", v3="tomato-c")
+        await place.publisher.renew()
+        return await place.offered()
+
+
+async def all_listed() -> None:
+    """All is known at once."""
+
+
+async def test_none_is_laid_out_anew_before_it_is_known_what_is_kept(
+    api: Api,
+    namespace: str,
+    metrics: ControllerMetrics,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = await keep_three_arms(api, namespace, metrics)
+    monkeypatch.setattr(publisher_module, "SAVED_SECONDS", 0.02)
+    world.assign(v1="tomato", v2="tomato-b", v3="tomato-c")
+    barred = Barred(api)
+    barred.reads = 503
+    asked = asyncio.Event()
+    place = Place(barred, namespace, metrics, world, clock=1_900_000_000.0)
+
+    async def listed() -> None:
+        asked.set()
+
+    # Its informer does not run: whoever waits longest after the API server was away hears it last.
+    with structlog.testing.capture_logs() as logs:
+        async with running(place.publisher.run(listed)):
+            await until(lambda: bool(logs))
+            assert "no routing table before the saved one is known" in logs[0]["why"]
+            assert not asked.is_set()
+            assert place.publisher.version == 0
+            barred.reads = 200
+            await asked.wait()
+            assert await place.offered() == table
+
+
+async def test_units_go_back_where_the_kept_table_could_not_be_read_before(
+    api: Api,
+    namespace: str,
+    metrics: ControllerMetrics,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = await keep_three_arms(api, namespace, metrics)
+    monkeypatch.setattr(publisher_module, "SAVED_SECONDS", 0.02)
+    monkeypatch.setattr(publisher_module, "LOOK_SECONDS", 0.02)
+    world.assign(v1="tomato", v2="tomato-b", v3="tomato-c")
+    barred = Barred(api)
+    barred.reads = 403
+    place = Place(barred, namespace, metrics, world, clock=1_900_000_000.0)
+    async with running(place.publisher.run(all_listed)):
+        anew = await place.until_version(1_900_000_000)
+        assert anew.models["tomato"] != table.models["tomato"]
+        barred.reads = 200
+        async with running(place.saved.run()):
+            back = await place.until_version(anew.version + 1)
+            assert back.models == table.models
+            await until(lambda: barred.patched > 0)
+    assert place.saved.present is not None
+    assert place.saved.present.table == back
+
+
+async def test_one_that_does_not_hear_all_follows_the_kept_table(
+    api: Api, namespace: str, metrics: ControllerMetrics, world: World
+) -> None:
+    half = World(tomato="v1", tomato_b="v2")
+    half.is_heard = False
+    one = Place(api, namespace, metrics, world)
+    other = Place(api, namespace, metrics, half)
+    async with followed(one), followed(other):
+        for version in ("v1", "v1.1"):
+            world.versions["tomato"] = version
+            await one.publisher.renew()
+            await other.saved.read()
+            await other.publisher.renew()
+            assert await other.offered() == await one.offered()
+            assert one.saved.present is not None
+            assert "tomato-c" in (await other.offered()).models
+        half.is_heard = True
+        await other.publisher.renew()
+        assert "tomato-c" not in (await other.offered()).models
+
+
+async def test_of_two_that_never_agree_one_gives_way(
+    api: Api,
+    namespace: str,
+    metrics: ControllerMetrics,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(publisher_module, "LOOK_SECONDS", 0.0)
+    barred = Barred(api)
+    one = Place(barred, namespace, metrics, world)
+    other = Place(barred, namespace, metrics, World(tomato="v1"))
+    await keep_three_arms(api, namespace, metrics)
+    with structlog.testing.capture_logs() as logs:
+        async with followed(one), followed(other):
+            runs = (place.publisher.run(all_listed) for place in (one, other))
+            async with running(next(runs)), running(next(runs)):
+                await until(lambda: any("is followed" in log["why"] for log in logs))
+                written = barred.patched
+                for _ in range(20):  # each hears what is kept and looks again
+                    await one.saved.read()
+                    await other.saved.read()
+                    one.publisher.stir()
+                    other.publisher.stir()
+                    await asyncio.sleep(0.01)
+                await until(lambda: one.publisher.version == other.publisher.version)
+            assert await one.offered() == await other.offered()
+    assert barred.patched <= written + 1
+
+
+async def test_one_that_could_not_be_saved_is_saved_once_it_can(
+    api: Api,
+    namespace: str,
+    metrics: ControllerMetrics,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await keep_three_arms(api, namespace, metrics)
+    monkeypatch.setattr(publisher_module, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(publisher_module, "AGAIN_SECONDS", 0.01)
+    barred = Barred(api)
+    barred.writes = 403
+    with structlog.testing.capture_logs() as logs:
+        place = Place(barred, namespace, metrics, world)
+        async with followed(place), running(place.publisher.run(all_listed)):
+            await until(lambda: any("cannot be saved" in log["why"] for log in logs))
+            barred.writes = 200  # of which nobody is told
+            await until(lambda: barred.patched > 0)
+            assert place.saved.present is not None
+            assert place.saved.present.table == await place.offered()

@@ -26,3 +26,13 @@ async def test_what_is_used_in_between_begins_its_time_anew(stand: Stand) -> Non
     await leftovers.sweep({OVER}, UNUSED_SECONDS / 2)
     await leftovers.sweep(set(), UNUSED_SECONDS)
     assert await stand.store.names() == {OVER}
+
+
+async def test_all_of_a_resource_that_cannot_be_told_apart_are_kept(stand: Stand) -> None:
+    near = "experiment/shop/apple/1"
+    for name in (USED, near):
+        await stand.store.watch(watch_of(name=name))
+    leftovers = Leftovers(stand.store, lambda _: True)
+    await leftovers.sweep({"experiment/shop/a/"}, 0.0)
+    await leftovers.sweep({"experiment/shop/a/"}, UNUSED_SECONDS)
+    assert await stand.store.names() == {USED}

@@ -203,6 +203,50 @@ async def test_a_watch_that_cannot_be_read_is_blind_and_holds_up_no_other(
         assert "a newer controller wrote it" in news.looks[-1].blind["conversions"]
 
 
+async def test_a_watch_that_cannot_be_folded_holds_up_no_other(stand: Stand) -> None:
+    odd, well = (watch_of(CONVERSIONS, name=name) for name in ("odd", "well"))
+    reader = stand.reader()
+    for watch in (odd, well):
+        await stand.store.watch(watch)
+    await stand.write(*(met(n, request_id=f"r{n}") for n in range(20)))
+    await read_all(reader)
+    # What is counted as pairs is to be counted as triples: none of the errors that anybody expects.
+    state = (await stand.store.load("odd", ())).state
+    state.open[1] = {"conversions": {"canary": (1.0, 2.0, 3.0)}}
+    await stand.redis.hset(stand.store.keys.state("odd"), "body", state.to_json())
+    await stand.write(*(met(n, time=1.0) for n in range(30, 50)))
+    await read_all(reader, now=200.0)
+    assert await stand.unacknowledged() == 0
+    news = await stand.store.news(well, 0)
+    assert counted(news.blocks, "conversions") == {"canary": (40, 0)}
+    assert news.incomplete == ""
+    assert (await stand.store.news(odd, 0)).passed_over
+
+
+async def test_requests_that_are_over_leave_redis(stand: Stand) -> None:
+    watch = watch_of(CONVERSIONS, split="request")
+    await stand.store.watch(watch)
+    await stand.write(*(met(n, request_id=f"r{n}") for n in range(40)))
+    await read_all(stand.reader(), now=110.0)
+    keys = stand.store.keys
+    assert await stand.redis.hlen(keys.units(watch.name)) == 40
+    await read_all(stand.reader(), now=1000.0)
+    assert await stand.redis.exists(keys.units(watch.name), keys.ripening(watch.name)) == 0
+    assert (await stand.store.load(watch.name, ())).state.remembered == 0
+    assert counted((await stand.store.news(watch, 0)).blocks, "conversions") == {"canary": (40, 0)}
+
+
+async def test_of_each_rollout_the_newest_trial_alone_is_kept_at_hand(stand: Stand) -> None:
+    trials = TrialEvents(stand.store)
+    sides: dict[str, Side] = {"leaf-1": "stable", "leaf-2": "canary"}
+    names = [f"rollout/default/{name}/{began}" for name in ("leaf", "root") for began in range(20)]
+    for name in names:
+        await trials.expect(name, "leaf", sides, {"leaf-1": 0.9, "leaf-2": 0.1}, (CONVERSIONS,))
+    assert len(trials._watches) == 2
+    older = await trials.news(names[0], 7, (CONVERSIONS,))
+    assert (older.looks, older.reached) == ((), 7)
+
+
 async def test_behind_one_host_only_outcomes_are_counted_and_by_request(stand: Stand) -> None:
     rails = ERRORS, CONVERSIONS
     trials = TrialEvents(stand.store, clock=lambda: 100.0)

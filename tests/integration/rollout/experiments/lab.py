@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 
-from trellis.contracts.events import Exposure, Outcome
+from trellis.contracts.events import Exposure, Outcome, digest_of_shares
 from trellis.contracts.experiment_resource import ExperimentResourceStatus, ExperimentSpec
 from trellis.rollout.cluster.facts import Key
 from trellis.rollout.errors import Conflict
@@ -211,6 +211,7 @@ class Lab:
             "version": arm.version,
             "revision": arm.revision,
             "propensity": arm.weight,
+            "shares": digest_of_shares(table.shares),
         }
         code = 500 if value == "fails" else 200
         met = Exposure(**common, table_version=1, time=self.now, code=code, seconds=0.01)

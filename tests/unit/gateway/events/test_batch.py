@@ -26,10 +26,11 @@ def test_entries_carry_the_whole_event_and_how_long_it_is_joined() -> None:
 
 
 def test_an_outcome_is_whole_once_joined() -> None:
-    one = exposure(experiment=None, propensity=0.1, asked=True, predicted="a cat")
+    one = exposure(experiment=None, propensity=0.1, shares="ab", asked=True, predicted="a cat")
     said = '"requestId":"r1","kind":"label","value":"cat","time":1.5'
     outcome = Outcome.model_validate_json("{" + said + "," + joins(one).decode() + "}")
     assert (outcome.exposed_at, outcome.propensity) == (one.time, 0.1)
+    assert outcome.shares == "ab"
     assert (outcome.experiment, outcome.asked) == (None, True)
     assert (outcome.value, outcome.predicted) == ("cat", "a cat")
 

@@ -48,7 +48,7 @@ def test_what_http_does_not_know_stays_as_it_is() -> None:
     assert applied_spec(asked(attribution_window=60), known, {})["attributionWindow"] == "60s"
 
 
-def test_an_arm_that_nothing_serves_is_left_to_be_refused() -> None:
-    applied = applied_spec(asked(), None, {})
-    assert applied["arms"][1] == {"version": "v2", "weight": 3}
+def test_an_arm_of_the_models_own_service_stays_without_a_name() -> None:
+    applied = applied_spec(asked(), ExperimentSpec.model_validate_json(orjson.dumps(SPEC)), {})
+    assert applied["arms"][0] == {"version": "v1", "weight": 1}
     ExperimentSpec.model_validate_json(orjson.dumps(applied))

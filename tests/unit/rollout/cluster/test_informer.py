@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -8,7 +9,7 @@ from trellis.rollout.cluster.api import Api
 from trellis.rollout.cluster.informer import LONGEST_PAUSE, Informer, Kind
 from trellis.rollout.cluster.rollouts import ROLLOUTS, rollout
 from trellis.rollout.cluster.table import Table
-from trellis.rollout.errors import ApiUnreachable
+from trellis.rollout.errors import ApiUnreachable, Missing
 from trellis.telemetry.metrics import ControllerMetrics
 
 
@@ -49,3 +50,46 @@ def test_it_asks_again_however_long_the_api_server_was_away() -> None:
     with contextlib.suppress(Enough):
         asyncio.run(Informer(Away(), ROLLOUTS, "", table, metrics, pause).run())
     assert pauses[0] < pauses[-1] == LONGEST_PAUSE
+
+
+class Absent(Api):
+    """An API server that has the kind or has it not, or does not answer."""
+
+    def __init__(self) -> None:
+        """No connection is needed for that."""
+        self.failure: Exception | None = Missing(404, "NotFound", "no such kind")
+
+    async def call(self, *_: Any, **__: Any) -> dict[str, Any]:
+        if self.failure:
+            raise self.failure
+        return {"items": [], "metadata": {"resourceVersion": "1"}}
+
+    async def watch(self, *_: Any, **__: Any) -> AsyncGenerator[dict[str, Any]]:
+        if self.failure is None:
+            raise ApiUnreachable("nobody answers")
+        yield {}
+
+
+async def test_of_a_kind_that_was_never_there_all_is_known() -> None:
+    api, heard = Absent(), list[bool]()
+
+    def pause(_: float) -> float:
+        heard.append(informer.heard)
+        match len(heard):
+            case 1 | 3:
+                api.failure = ApiUnreachable("nobody answers")
+            case 2 | 5:
+                api.failure = Missing(404, "NotFound", "no such kind")
+            case 4:
+                api.failure = None
+            case 6:
+                raise Enough
+        return 0
+
+    table = Table(rollout, lambda found: found.service_key, lambda *_: None)
+    metrics = ControllerMetrics(CollectorRegistry())
+    informer = Informer(api, ROLLOUTS, "", table, metrics, pause)
+    with contextlib.suppress(Enough):
+        await informer.run()
+    # Gone, away, gone still, away; there until its watch broke; and gone, of which objects may come back.
+    assert heard == [True, False, True, False, False, False]

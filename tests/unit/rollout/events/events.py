@@ -86,6 +86,8 @@ class Memory:
         due = [m for m, second in self.ripening.items() if now is not None and second <= now]
         folded = fold(self.watch, self.state, self.units, events, due)
         self.state = FoldState.from_json(folded.state.to_json())
+        for unit in folded.forgotten:
+            self.units.pop(unit, None)
         self.units |= {
             name: UnitMemory.from_json(unit.to_json()) for name, unit in folded.units.items()
         }

@@ -329,3 +329,27 @@ def test_where_each_request_is_split_an_era_begins_when_requests_follow() -> Non
         counted = {"canary": (20, 1)} if time == 10 else {}
         assert memory.counted("conversions") == counted
     assert memory.state.exposures == {"canary": 20}
+
+
+def test_where_each_request_is_split_it_is_forgotten_and_counts_once_however_late() -> None:
+    memory = Memory(watch_of(CONVERSIONS, split="request"))
+    ends = 100.0 + units.OVER_SECONDS
+    for time in range(0, 3000, 100):
+        memory.fold(*(passed_on(time + n, "leaf-2", time) for n in range(40)), now=time)
+        assert memory.state.remembered == len(memory.units) <= 40 * (ends // 100 + 1)
+    memory.fold(now=3000 + ends)
+    assert memory.counted("conversions") == {"canary": (1200, 0)}
+    assert (memory.units, memory.ripening, memory.state.remembered) == ({}, {}, 0)
+    memory.fold(converted(2901, "leaf-2", 2900.0), passed_on(2901, "leaf-2", 2900.0))
+    assert memory.units == {}
+    memory.fold(passed_on(5000, "leaf-2", 3001.0))
+    assert len(memory.units) == 1
+
+
+def test_a_request_is_remembered_for_what_another_reader_may_hold() -> None:
+    memory = Memory(watch_of(CONVERSIONS, split="request"))
+    memory.fold(passed_on(1, "leaf-2"))
+    memory.fold(now=100.0)
+    memory.fold(converted(1, "leaf-2"), passed_on(1, "leaf-2"), now=99 + units.OVER_SECONDS)
+    memory.fold(now=1000.0)
+    assert memory.state.open[1]["conversions"] == {"canary": (1, 0)}

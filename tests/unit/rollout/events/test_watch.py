@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.rollout.events.events import CONVERSIONS, ERRORS, MEAN, SLOW, watch_of
+from tests.unit.rollout.events.events import CONVERSIONS, ERRORS, MEAN, SLOW, met, said, watch_of
+from trellis.contracts.events import digest_of_shares
 from trellis.contracts.rollout import Guardrail
 from trellis.rollout.events.watch import Watch, measures_of
 
@@ -27,6 +28,23 @@ def test_units_without_events_are_remembered_only_where_it_is_needed() -> None:
     assert watch_of(ERRORS, count_units=True).remembers_all
     assert watch_of(CONVERSIONS).ripens
     assert not watch_of(MEAN).ripens
+
+
+def test_of_an_era_is_what_was_split_by_all_its_shares() -> None:
+    before = {"leaf-1": 0.1, "leaf-2": 0.45, "leaf-3": 0.45}
+    shares = {"leaf-1": 0.1, "leaf-2": 0.2, "leaf-3": 0.7}
+    watch = watch_of(sides={arm: arm for arm in shares}, shares=shares)
+    for split, within in ((shares, True), (before, False)):
+        told: dict[str, Any] = {"propensity": 0.1, "shares": digest_of_shares(split)}
+        assert watch.in_era(met(1, "leaf-1", **told)) is within
+        assert watch.in_era(said(1, "conversion", True, "leaf-1", **told)) is within
+
+
+def test_an_older_gateways_own_share_tells_two_arms_and_not_three() -> None:
+    assert watch_of(canary=0.5).in_era(met(1))
+    assert not watch_of(canary=0.2).in_era(met(1))
+    three = {"leaf-1": 0.5, "leaf-2": 0.3, "leaf-3": 0.2}
+    assert not watch_of(sides={arm: arm for arm in three}, shares=three).in_era(met(1, "leaf-1"))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from trellis.contracts.events import Exposure, Outcome
+from trellis.contracts.events import Exposure, Outcome, digest_of_shares
 from trellis.contracts.experiment_resource import ExperimentSpec
 from trellis.rollout.events.blocks import FoldState
 from trellis.rollout.events.fold import fold
@@ -36,6 +36,7 @@ class People:
         self.now = 0.0
         self.era = 1
         self.shares = {arm.version: 1 / len(spec.arms) for arm in spec.arms}
+        self.gateways: Mapping[str, float] = self.shares  # the table that they have
         self.unseen: Mapping[
             str, float
         ] = {}  # by version, the share of units whose events are lost
@@ -46,8 +47,11 @@ class People:
         self._units: dict[str, UnitMemory] = {}
         self._ripening: dict[str, float] = {}
 
-    def reweight(self, shares: Mapping[str, float]) -> None:
+    def reweight(self, shares: Mapping[str, float], *, heard: bool = True) -> None:
+        """Unless gateways have not ``heard`` of it yet."""
         self.shares, self.era = dict(shares), self.era + 1
+        if heard:
+            self.gateways = self.shares
 
     def come(self, number: int) -> ExperimentEvidence:
         """So many units, folded by the hundred."""
@@ -63,7 +67,7 @@ class People:
 
     def _one(self) -> list[Exposure | Outcome]:
         self.now += 0.1
-        (version,) = self._chance.choices(list(self.shares), list(self.shares.values()))
+        (version,) = self._chance.choices(list(self.gateways), list(self.gateways.values()))
         if self._chance.random() < self.unseen.get(version, 0.0):
             return []
         unit = f"{self._chance.getrandbits(64):016x}"
@@ -77,7 +81,8 @@ class People:
             "arm": f"tomato-{version}",
             "version": version,
             "revision": f"tomato-{version}",
-            "propensity": self.shares[version],
+            "propensity": self.gateways[version],
+            "shares": digest_of_shares({f"tomato-{v}": part for v, part in self.gateways.items()}),
         }
         met = Exposure(
             **common, table_version=1, time=self.now, code=code, seconds=0.01, predicted="a"

@@ -108,6 +108,19 @@ def test_units_of_an_arm_that_are_not_seen_halt_it() -> None:
     assert evidence.winner is None
 
 
+def test_gateways_that_follow_late_halt_nothing_though_an_arm_keeps_its_share() -> None:
+    people = People(spec_of("v1", "v2", "v3"), converting(v1=0.1, v2=0.1, v3=0.1))
+    people.reweight({"v1": 0.1, "v2": 0.45, "v3": 0.45})
+    people.come(1000)
+    people.reweight({"v1": 0.1, "v2": 0.2, "v3": 0.7}, heard=False)
+    before = people.come(200).units
+    assert people.come(1000).units == before
+    people.gateways = people.shares
+    evidence = people.come(2000)
+    assert sum(evidence.units.values()) >= sum(before.values()) + 1900
+    assert not evidence.halted
+
+
 def test_an_arm_that_errs_halts_it_and_stays_said() -> None:
     spec = spec_of("v1", "v2", "v3", guardrails=[{"metric": "errors"}])
     people = People(spec, converting(v1=0.3, v2=0.3, v3=0.3))
