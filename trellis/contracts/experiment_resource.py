@@ -21,6 +21,10 @@ ARM_METRICS = frozenset(
     ("errors", "latency", "meanLatency", "conversions", "wrongLabels", "scores")
 )
 
+#: Epochs in a window of attribution at most, for ``weighted``: an epoch's tallies are kept open until its
+#: outcomes came, and beyond (``trellis.rollout.events.blocks``) the oldest are closed without them.
+MOST_EPOCHS = 900
+
 #: As ``Name``, with the length beside the pattern: what the API server estimates a rule's cost by.
 BoundedName = Annotated[Name, Field(max_length=63)]
 
@@ -75,7 +79,10 @@ class ExperimentSpec(WireDocument):
         (), max_length=10, description="of each arm against the first; harm halts the experiment"
     )
     minimum_share: Share = Field("5%", description="weighted only: what every arm keeps")
-    epoch: Duration = Field("1h", description="weighted only: how long weights stay as they are")
+    epoch: Duration = Field(
+        "1h",
+        description="weighted only: how long weights stay as they are; at least a 900th of each window",
+    )
     enabled: bool = True
 
     @model_validator(mode="after")
@@ -106,6 +113,14 @@ class ExperimentSpec(WireDocument):
             )
         if seconds(self.epoch) < 1:
             raise ValueError(f"epoch must be at least 1s; {self.epoch} came")
+        windows = [self.attribution_window]
+        windows += [r.attribution_window for r in self.guardrails if r.attribution_window]
+        longest = max(windows, key=seconds)
+        if seconds(longest) > MOST_EPOCHS * seconds(self.epoch):
+            raise ValueError(
+                f"epoch: {self.epoch} came with an attributionWindow of {longest}; expected at"
+                f" least a {MOST_EPOCHS}th of it"
+            )
 
     @classmethod
     def of_http(cls, experiment: Experiment) -> Self:

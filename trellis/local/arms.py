@@ -80,11 +80,15 @@ class Arms:
                 if found is not None:
                     states[service], revision = found
                     held.setdefault(service, set()).add(revision.name)
+        changed = []
         for service, state in states.items():
             kept = {revision.name for revision in state.kept}
             after = revisions.hold(state, sorted(held.get(service, set()) & kept))
             if after != self._fleet.services[service]:
-                await self._fleet.put(after)
+                changed.append(after)
+        if changed:
+            # All at once: what others ask of a service during a save must not be overwritten.
+            await self._fleet.put(*changed)
 
     def _seen(self, version: str, service: str, before: str | None) -> ArmSeen:
         if service not in self._fleet.desired:

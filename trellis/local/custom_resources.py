@@ -29,7 +29,7 @@ Spec = TypeVar("Spec", bound=WireDocument)
 #: Kinds of ours by what a document calls them.
 BY_KIND = {kind.kind: kind for kind in KINDS}
 
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _TOP = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
 #: What a text has to look like, in words.
 _FORMS = {
@@ -84,7 +84,7 @@ def read(
     check.mapping((), _TOP)
     if (version := document.value.get("apiVersion")) != API_VERSION:
         check.error(("apiVersion",), f"is {kind_of(version)}; expected {API_VERSION}")
-    name = _name(check, document)
+    name = _name(check, document, kind)
     spec: WireDocument | None = None
     if check.mapping(("spec",)) is not None:
         try:
@@ -98,7 +98,7 @@ def read(
     return CustomResource(name, file, document, spec), []
 
 
-def _name(check: Checker, document: YamlDocument) -> str:
+def _name(check: Checker, document: YamlDocument, kind: ResourceKind) -> str:
     metadata = check.mapping(("metadata",), fields.METADATA)
     if metadata is None:
         return ""
@@ -106,10 +106,10 @@ def _name(check: Checker, document: YamlDocument) -> str:
     check.texts(("metadata", "labels"))
     check.texts(("metadata", "annotations"))
     name = value_at(document.value, ("metadata", "name"))
-    if isinstance(name, str) and _NAME.fullmatch(name):
+    if isinstance(name, str) and len(name) <= kind.longest_name and _NAME.fullmatch(name):
         return name
-    words = "expected lower-case letters, digits, dots and dashes, at most 253 characters"
-    check.error(("metadata", "name"), f"is {kind_of(name)}; {words}")
+    words = "expected lower-case letters, digits, dots and dashes, at most"
+    check.error(("metadata", "name"), f"is {kind_of(name)}; {words} {kind.longest_name} characters")
     return ""
 
 

@@ -106,9 +106,9 @@ class Fleet:
         """Followers of the routing table that do not hold it as it is now."""
         return self._tables.behind
 
-    async def put(self, state: ServiceState) -> None:
-        """Take what a person, or an experiment, asked of one service; it is on disk when this returns."""
-        self.services[state.name] = state
+    async def put(self, *states: ServiceState) -> None:
+        """Take what a person, or an experiment, asked of services; it is on disk when this returns."""
+        self.services.update({state.name: state for state in states})
         await self._save({})
         self.wake()
 

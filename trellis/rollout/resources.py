@@ -13,6 +13,10 @@ from trellis.contracts.routing_table import WireDocument
 GROUP = "trellis.dev"
 VERSION = "v1alpha1"
 API_VERSION: Literal["trellis.dev/v1alpha1"] = "trellis.dev/v1alpha1"
+#: Characters, as Kubernetes has it.
+LONGEST_NAME = 253
+#: Of what routing tables and events carry the name of: that of ``trellis.contracts.tensors.Name``.
+LONGEST_NAME_IN_TABLE = 63
 
 Spec = TypeVar("Spec", bound=WireDocument)
 Status = TypeVar("Status", bound=WireDocument)
@@ -23,7 +27,7 @@ class ResourceKind:
     """A kind of ours as the API server knows it.
 
     ``short_names`` begin with t: ``ro`` and the plain plural of rollouts belong to Argo's in
-    clusters that have both.
+    clusters that have both. ``longest_name``: characters of an object's name at most.
     """
 
     kind: str
@@ -31,6 +35,7 @@ class ResourceKind:
     short_names: tuple[str, ...]
     spec: type[WireDocument]
     status: type[WireDocument]
+    longest_name: int
 
     @property
     def name(self) -> str:
@@ -38,9 +43,14 @@ class ResourceKind:
         return f"{self.plural}.{GROUP}"
 
 
-ROLLOUTS = ResourceKind("Rollout", "rollouts", ("tro",), RolloutSpec, RolloutStatus)
+ROLLOUTS = ResourceKind("Rollout", "rollouts", ("tro",), RolloutSpec, RolloutStatus, LONGEST_NAME)
 EXPERIMENTS = ResourceKind(
-    "Experiment", "experiments", ("txp",), ExperimentSpec, ExperimentResourceStatus
+    "Experiment",
+    "experiments",
+    ("txp",),
+    ExperimentSpec,
+    ExperimentResourceStatus,
+    LONGEST_NAME_IN_TABLE,
 )
 KINDS = (ROLLOUTS, EXPERIMENTS)
 

@@ -136,6 +136,19 @@ def test_what_it_is_about_cannot_be_changed(
     assert next(iter(changed)) in str(refused.value)
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)
+def test_a_name_is_as_long_as_the_controller_can_carry_out(
+    api: ApiServer, namespace: str, kind: ResourceKind
+) -> None:
+    spec = rollout() if kind is ROLLOUTS else experiment()
+    document: dict[str, Any] = {"apiVersion": API_VERSION, "kind": kind.kind, "spec": spec}
+    path = path_of(kind, namespace)
+    api.call("POST", path, {**document, "metadata": {"name": "a" * kind.longest_name}})
+    with pytest.raises(ApiError, match=r"metadata\.name") as refused:
+        api.call("POST", path, {**document, "metadata": {"name": "a" * (kind.longest_name + 1)}})
+    assert refused.value.status == 422
+
+
 durations = st.sampled_from(("0s", "1ms", "30s", "1m", "90s", "1h", "0.5d", "1d", "1d1h", "366d"))
 shares = st.sampled_from(("0%", "0.1%", "5%", "33.3%", "50%", "100%", "140%"))
 margins = st.fixed_dictionaries(

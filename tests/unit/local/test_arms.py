@@ -1,5 +1,7 @@
 """Which revisions serve the arms of an experiment; the processes are left out: all are ready."""
 
+import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ import pytest
 from tests.unit.local.conftest import EXPERIMENT_FORM, MODEL_FORM, ROLLOUT_FORM, Write
 from tests.unit.local.fleet_run import Run, new_run, take
 from trellis.contracts.experiment_resource import ExperimentSpec
+from trellis.local.manifests import read_paths
+from trellis.local.state import LocalState
 
 OTHER = "---\n" + MODEL_FORM.replace("name: tomato", "name: other").replace("/v1\n", "/v2\n")
 EXPERIMENT = "---\n" + EXPERIMENT_FORM
@@ -94,6 +98,32 @@ async def test_what_is_in_the_way_is_said(run: Run, texts: tuple[str, ...], word
     said = run.arms.objection("compares", spec(run))
     assert words in said
     assert bool(said) == bool(words)
+
+
+async def test_an_edit_during_the_save_of_arms_stays(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both services take arms at once: what is asked of one while they are saved is not undone."""
+    await take(run, MODEL_FORM, OTHER)
+    started, gone_on = threading.Event(), threading.Event()
+    save = run.folder.save
+
+    def slow(state: LocalState) -> None:
+        started.set()
+        assert gone_on.wait(60)
+        save(state)
+
+    monkeypatch.setattr(run.folder, "save", slow)
+    edited = OTHER.replace("/v2\n", "/v3\n")
+    held = asyncio.create_task(run.arms.hold())
+    run.fleet.experiments.take(read_paths([run.write(MODEL_FORM + OTHER + EXPERIMENT)]).experiments)
+    assert await asyncio.to_thread(started.wait, 60)
+    reading = read_paths([run.write(MODEL_FORM + edited + EXPERIMENT)])
+    run.fleet.apply(reading.services, reading.rollouts, reading.experiments)
+    gone_on.set()
+    await held
+    assert run.fleet.services["other"].newest.template.storage_uri == "pvc://models/tomato/v3"
+    assert run.fleet.services["tomato"].held
 
 
 async def test_the_older_of_two_has_the_model(run: Run) -> None:

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
 from tests.unit.local.conftest import EXPERIMENT_FORM, ROLLOUT_FORM, Write
 from tests.unit.rollout.crds.specs import (
@@ -12,8 +13,10 @@ from tests.unit.rollout.crds.specs import (
     GOOD_ROLLOUTS,
     Spec,
 )
+from trellis.contracts.tensors import Name
 from trellis.local.findings import Finding, Severity
 from trellis.local.manifests import Reading, read_paths
+from trellis.rollout.resources import EXPERIMENTS
 
 
 def written(write: Write, kind: str, spec: Spec) -> Path:
@@ -162,6 +165,25 @@ def test_an_error_has_line_field_problem_and_remedy(
 ) -> None:
     found = only_error(write, ROLLOUT_FORM.replace(old, new))
     assert (found.line, found.field, found.problem, found.remedy) == (line, field, problem, remedy)
+
+
+@pytest.mark.parametrize(
+    ("form", "longest"), [(ROLLOUT_FORM, 253), (EXPERIMENT_FORM, 63)], ids=["Rollout", "Experiment"]
+)
+def test_a_name_is_as_long_as_is_carried_out(write: Write, form: str, longest: int) -> None:
+    (name,) = (line for line in form.splitlines() if line.startswith("  name: "))
+    fits, over = ("a" * length for length in (longest, longest + 1))
+    assert not errors(read_paths([write(form.replace(name, f"  name: {fits}"))]))
+    found = only_error(write, form.replace(name, f"  name: {over}"))
+    assert (found.line, found.field) == (4, "metadata.name")
+    assert found.problem.endswith(f"at most {longest} characters")
+
+
+def test_a_routing_table_can_hold_the_longest_name_of_an_experiment() -> None:
+    name = TypeAdapter(Name)
+    assert name.validate_python("a" * EXPERIMENTS.longest_name)
+    with pytest.raises(ValidationError):
+        name.validate_python("a" * (EXPERIMENTS.longest_name + 1))
 
 
 def test_a_rollout_of_argo_is_somebody_else_s(write: Write) -> None:

@@ -8,7 +8,14 @@ import yaml
 from trellis.rollout.crds import rules
 from trellis.rollout.crds.rules import Rule
 from trellis.rollout.crds.structural import Schema, structural
-from trellis.rollout.resources import EXPERIMENTS, GROUP, ROLLOUTS, VERSION, ResourceKind
+from trellis.rollout.resources import (
+    EXPERIMENTS,
+    GROUP,
+    LONGEST_NAME,
+    ROLLOUTS,
+    VERSION,
+    ResourceKind,
+)
 
 _HEAD = "# Written by make generate from trellis/contracts and trellis/rollout/crds.\n"
 
@@ -109,11 +116,19 @@ def _whole(kind: ResourceKind, spec: Schema, status: Schema) -> Schema:
         "properties": {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
-            "metadata": {"type": "object"},
+            "metadata": _metadata(kind),
             "spec": spec,
             "status": status,
         },
     }
+
+
+def _metadata(kind: ResourceKind) -> Schema:
+    """Kubernetes knows it by itself; only bounds of a name may be told, and only narrower ones."""
+    if kind.longest_name >= LONGEST_NAME:
+        return {"type": "object"}
+    name = {"type": "string", "maxLength": kind.longest_name}
+    return {"type": "object", "properties": {"name": name}}
 
 
 def _at(schema: Schema, path: str) -> Schema:

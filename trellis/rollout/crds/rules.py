@@ -8,7 +8,7 @@ the object that the rule stands at; its defaults are filled in before any rule i
 from typing import NamedTuple
 
 from trellis.contracts.amounts import PARTS
-from trellis.contracts.experiment_resource import ARM_METRICS
+from trellis.contracts.experiment_resource import ARM_METRICS, MOST_EPOCHS
 from trellis.contracts.rollout import COUNTED
 from trellis.contracts.routing_table import MOST_WINDOW_SECONDS
 
@@ -160,6 +160,7 @@ ROLLOUT = (
 )
 
 _VERSION_ONCE = "self.arms.exists_one(y, y.version == x.version)"
+_EPOCHS = f"{MOST_EPOCHS}.0 * {seconds('self.epoch')}"
 _FLOOR = f"{part('self.minimumShare')} * double(size(self.arms))"
 EXPERIMENT = (
     Rule(
@@ -194,6 +195,19 @@ EXPERIMENT = (
     Rule(
         f"self.strategy != 'weighted' || {seconds('self.epoch')} >= 1.0",
         "'epoch: ' + self.epoch + ' came; expected at least 1s'",
+        ".epoch",
+    ),
+    Rule(
+        f"self.strategy != 'weighted' || {seconds('self.attributionWindow')} <= {_EPOCHS}",
+        "'epoch: ' + self.epoch + ' came with an attributionWindow of ' + self.attributionWindow"
+        f" + '; expected at least a {MOST_EPOCHS}th of it'",
+        ".epoch",
+    ),
+    Rule(
+        "self.strategy != 'weighted' || self.guardrails.all(g,"
+        f" {_optional('g.attributionWindow', seconds('g.attributionWindow') + ' <= ' + _EPOCHS)})",
+        "'epoch: ' + self.epoch + ' came; expected at least a"
+        f" {MOST_EPOCHS}th of the attributionWindow of each guardrail'",
         ".epoch",
     ),
 )

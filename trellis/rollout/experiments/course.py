@@ -47,7 +47,9 @@ class Obstacle(NamedTuple):
 @dataclass(frozen=True)
 class Course:
     """``watch`` is what must be counted before any table has what ``memory`` assigns; its era follows
-    from what is counted already. ``began`` says that the evidence is empty, and why.
+    from what is counted already. ``began`` says that the evidence is empty, and why. Where ``known`` is
+    false it is empty only since nothing was begun for this spec yet: what is stored stays as it is, and
+    what is counted under ``memory.identity`` is not of it.
     """
 
     memory: Memory
@@ -55,21 +57,22 @@ class Course:
     obstacle: Obstacle | None
     watch: Watch | None = None
     began: Literal["", "Began", "EvidenceLost"] = ""
+    known: bool = True
 
 
 def course(facts: Facts, memory: Memory, known: ExperimentEvidence | None) -> Course:
     """The next one. ``known`` is the evidence so far, None where there is none of this spec."""
     evidence = known or ExperimentEvidence.start(facts.spec)
     obstacle = _obstacle(facts, memory)
-    if obstacle is not None:
-        return Course(_released(facts, memory), evidence, obstacle)
-    why = _anew(facts, memory, known)
-    if facts.trouble:
-        if memory.assigned is not None:
-            return Course(memory, evidence, None)  # held as it is
+    if obstacle is None and facts.trouble and memory.assigned is None:
         said = f"Waits until units can be counted: {facts.trouble}."
-        waits = Obstacle("Waiting", "EventsUnreadable", said)
-        return Course(_released(facts, memory), evidence, waits)
+        obstacle = Obstacle("Waiting", "EventsUnreadable", said)
+    if obstacle is not None:
+        released = _released(facts, memory, known)
+        return Course(released, evidence, obstacle, known=known is not None)
+    if facts.trouble:
+        return Course(memory, evidence, None, known=known is not None)  # held as it is
+    why = _anew(facts, memory, known)
     if why:
         memory, evidence = _begun(facts, memory), ExperimentEvidence.start(facts.spec)
     memory = _assigned(facts, memory, evidence)
@@ -82,9 +85,11 @@ def _obstacle(facts: Facts, memory: Memory) -> Obstacle | None:
         return Obstacle("Stopped", "Disabled", "Not enabled: no unit is assigned.")
     if facts.objection:
         return Obstacle("Refused", "Refused", f"{facts.objection.removesuffix('.')}.")
+    # Units that are on an arm stay when it fails; those of another question come to ready arms only.
+    begins = memory.assigned is None or memory.comparing != digest_of(facts.spec)
     for arm in facts.spec.arms:
         seen = facts.arms[arm.version]
-        if not seen.revision or (memory.assigned is None and not seen.ready):
+        if not seen.revision or (begins and not seen.ready):
             return Obstacle("Waiting", "ArmNotReady", f"Waits for {arm.version}: {seen.why}.")
     return _confusion(facts)
 
@@ -101,17 +106,18 @@ def _confusion(facts: Facts) -> Obstacle | None:
     return None
 
 
-def _released(facts: Facts, memory: Memory) -> Memory:
+def _released(facts: Facts, memory: Memory, known: ExperimentEvidence | None) -> Memory:
     """Nothing is assigned; what was is counted until it has ripened."""
     since = facts.now if memory.idle_since is None else memory.idle_since
     over = facts.now - since > seconds(facts.spec.attribution_window) + RIPE_SECONDS
     identity = "" if over else memory.identity
+    halted = known is not None and bool(known.halted)
     return memory.model_copy(
         update={
             "assigned": None,
             "identity": identity,
             "idle_since": since if identity else None,
-            "disabled": memory.disabled or not facts.spec.enabled,
+            "disabled": memory.disabled or (halted and not facts.spec.enabled),
         }
     )
 
@@ -120,11 +126,13 @@ def _anew(
     facts: Facts, memory: Memory, known: ExperimentEvidence | None
 ) -> Literal["", "Began", "EvidenceLost"]:
     """Whether evidence begins empty, and why."""
-    if not memory.identity or memory.comparing != digest_of(facts.spec):
+    if memory.comparing != digest_of(facts.spec):
         return "Began"
-    if known is None or facts.lost:
-        return "EvidenceLost"
-    return "Began" if known.halted and memory.disabled else ""
+    if known is not None and known.halted:  # stands, whatever became of the counts it was made of
+        return "Began" if memory.disabled else ""
+    if not memory.identity:
+        return "Began"
+    return "EvidenceLost" if known is None or facts.lost else ""
 
 
 def _begun(facts: Facts, memory: Memory) -> Memory:

@@ -43,7 +43,7 @@ class Memory(Remembered):
     assigned: Assignment | None = None  #: what the routing table is to do
     epoch: Epoch | None = None  #: of ``weighted``
     idle_since: float | None = None  #: since when nothing is assigned, while outcomes still ripen
-    disabled: bool = False  #: whether it was since the evidence began
+    disabled: bool = False  #: whether it was since it halted
     notices: tuple[Notice, ...] = ()  #: the newest that were perhaps not sent yet
     recorded: int = 0  #: notices ever
 

@@ -27,7 +27,7 @@ from trellis.rollout.experiments.ports import (
     ExperimentWorld,
 )
 from trellis.rollout.experiments.report import NOTHING_NEW, Report, last_news, refused, report
-from trellis.rollout.notifications.experiment import ExperimentSubject
+from trellis.rollout.experiments.telling import Telling
 from trellis.rollout.notifications.notifier import Notifier
 from trellis.rollout.trace import traced_arms
 
@@ -43,7 +43,6 @@ class Working:
     most. ``stored`` is the status as it was written last.
     """
 
-    uid: str
     token: str
     stored: ExperimentResourceStatus
     status: ExperimentResourceStatus
@@ -66,7 +65,7 @@ class ExperimentReconciler:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._world, self._voice, self._assignments = world, voice, assignments
-        self._counts, self._notifier = counts, notifier
+        self._counts, self._telling = counts, Telling(notifier, clock)
         self._interval, self._clock = interval, clock
         self._working: dict[Key, Working] = {}
 
@@ -96,13 +95,15 @@ class ExperimentReconciler:
         if evidence is not None and told.news is not None and told.news.blocks:
             evidence = await asyncio.to_thread(evidence.add, told.news.blocks)
         facts = self._facts(found, spec, told)
-        wanted = course(facts, self._unsent(found, working.memory), evidence)
+        memory = self._telling.unsent(found, working.memory)
+        wanted = course(facts, memory, evidence)
         if wanted.watch is not None:
             trouble = await self._counts.expect(wanted.watch)
             if trouble:
                 facts = replace(facts, trouble=trouble)
-                wanted = course(facts, working.memory, evidence)
-        news = NOTHING_NEW if wanted.began else told.news or last_news(working.status)
+                wanted = course(facts, memory, evidence)
+        other = wanted.began or not wanted.known
+        news = NOTHING_NEW if other else told.news or last_news(working.status)
         before = working.status.model_copy(update={"trace": working.stored.trace})
         made = await asyncio.to_thread(
             report, facts, wanted, news, before, working.evidence, found.generation
@@ -129,7 +130,6 @@ class ExperimentReconciler:
         if working is None or working.token != found.token:
             status = found.parsed_status()
             working = Working(
-                uid=found.uid,
                 token=found.token,
                 stored=status,
                 status=status,
@@ -141,12 +141,6 @@ class ExperimentReconciler:
             self._working[found.key] = working
         return working
 
-    def _unsent(self, found: ExperimentFound, memory: Memory) -> Memory:
-        """Without notices that everybody was told."""
-        sent = self._notifier.sent(found.uid)
-        kept = tuple(notice for notice in memory.notices if notice.number > sent)
-        return memory.model_copy(update={"notices": kept})
-
     async def _remember(
         self, found: ExperimentFound, working: Working, wanted: Course, made: Report
     ) -> None:
@@ -154,21 +148,23 @@ class ExperimentReconciler:
         now, status = self._clock(), made.status
         due = now - working.written >= WRITE_SECONDS and status != working.stored
         if made.pressing or due:
-            if wanted.memory.identity:
+            if wanted.memory.identity and wanted.known:
                 status = status.model_copy(
                     update={"trace": traced_arms(status.trace, status.arms, now)}
                 )
             written = await self._voice.write(found, status)
             working.token, working.written, working.stored = written.token, now, status
-            await self._counts.stored(wanted.memory.identity, wanted.evidence.read)
+            self._telling.wrote(found, working.memory, made.memory)
+            if wanted.known:
+                await self._counts.stored(wanted.memory.identity, wanted.evidence.read)
         working.status, working.memory = status, made.memory
-        working.evidence = wanted.evidence
+        working.evidence = wanted.evidence if wanted.known else None
 
     async def _follow(
         self, found: ExperimentFound, working: Working, model: str, made: Report
     ) -> None:
         """Whatever follows from the written status."""
-        self._tell(found, model, working.stored, working.memory)
+        self._telling.tell(found, model, working.stored, working.memory)
         for said in made.announcements:
             await self._voice.announce(found, said)
         await self._assignments.follow(found.key, assignment_of(working.stored))
@@ -180,32 +176,20 @@ class ExperimentReconciler:
         sentence = f"{field}: {first['msg'].removeprefix('Value error, ')}"
         self._working.pop(found.key, None)
         before = found.parsed_status()
-        made = refused(before, recall(before), sentence, self._clock(), found.generation)
+        memory = self._telling.unsent(found, recall(before))
+        made = refused(before, memory, sentence, self._clock(), found.generation)
         if made.status != before:
             await self._voice.write(found, made.status)
-        self._tell(found, _model(found), made.status, made.memory)
+            self._telling.wrote(found, memory, made.memory)
+        self._telling.tell(found, _model(found), made.status, made.memory)
         for said in made.announcements:
             await self._voice.announce(found, said)
         await self._assignments.follow(found.key, None)
         return IDLE_SECONDS
 
-    def _tell(
-        self, found: ExperimentFound, model: str, status: ExperimentResourceStatus, memory: Memory
-    ) -> None:
-        subject = ExperimentSubject(
-            uid=found.uid,
-            name=found.key[1],
-            namespace=found.key[0],
-            model=model,
-            versions=tuple(arm.version for arm in status.arms),
-            winner=status.winner or "",
-        )
-        self._notifier.offer(subject, memory.notices)
-
     async def _forget(self, key: Key) -> None:
-        gone = self._working.pop(key, None)
-        if gone is not None:
-            self._notifier.forget(gone.uid)
+        self._working.pop(key, None)
+        self._telling.forget(key)
         await self._assignments.follow(key, None)
 
 

@@ -64,7 +64,7 @@ def report(
             "observed_generation": generation,
             "trace": () if course.began else before.trace,
             "plan": written(memory),
-            "evidence": course.evidence.to_state() if memory.identity or before.evidence else {},
+            "evidence": course.evidence.to_state() if course.known else before.evidence,
         }
     )
     pressing = _essence(status) != _essence(before)
@@ -187,9 +187,9 @@ def _announcements(
 
 def _essence(status: ExperimentResourceStatus) -> Any:
     """What is written at once when it changes."""
-    plan = {name: value for name, value in status.plan.items() if name != "notices"}
+    # Of notices too, since another controller tells of one that stays.
     states = [(one.type, one.status, one.reason) for one in status.conditions]
     hindered = [
         one.message for one in status.conditions if one.type == "Ready" and one.status == "False"
     ]
-    return status.phase, status.winner, status.observed_generation, plan, states, hindered
+    return status.phase, status.winner, status.observed_generation, status.plan, states, hindered

@@ -8,7 +8,9 @@ interval apart at most; of several pods a revision, the means of their moments d
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import fmean
+from itertools import pairwise
+from math import inf
+from statistics import fmean, median
 
 
 def common_instant(sampled: Mapping[str, Iterable[Sequence[float]]]) -> float | None:
@@ -21,6 +23,22 @@ def common_instant(sampled: Mapping[str, Iterable[Sequence[float]]]) -> float | 
     times = {revision: [pod for pod in pods if pod] for revision, pods in sampled.items()}
     last = {pod[-1] for pods in times.values() for pod in pods}
     return min(last, key=lambda moment: (*_apart(times, moment), -moment), default=None)
+
+
+def still_scraped(sampled: Mapping[str, Sequence[float]]) -> set[str]:
+    """Pods whose last sample is two of their intervals older than the newest of all at most.
+
+    ``sampled`` as above, by pod. An interval is that of most pods, or the pod's own if longer. A pod
+    that is no longer scraped would take the instant back to its last sample, which lies nearest.
+    """
+    gaps = {pod: [b - a for a, b in pairwise(times)] for pod, times in sampled.items()}
+    usual = median([gap for of_pod in gaps.values() for gap in of_pod] or [inf])
+    newest = max((times[-1] for times in sampled.values() if times), default=0.0)
+    return {
+        pod
+        for pod, times in sampled.items()
+        if times and newest - times[-1] <= 2 * max(usual, median(gaps[pod] or [0.0]))
+    }
 
 
 def _apart(times: Mapping[str, Iterable[Sequence[float]]], moment: float) -> tuple[int, float]:

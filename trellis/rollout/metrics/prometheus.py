@@ -28,7 +28,7 @@ from trellis.rollout.metrics.families import (
     of_queue_proxy,
     of_trellis,
 )
-from trellis.rollout.metrics.instants import common_instant
+from trellis.rollout.metrics.instants import common_instant, still_scraped
 from trellis.rollout.metrics.port import (
     BY_REQUEST,
     Counters,
@@ -58,7 +58,7 @@ class _Down(Exception):
 @dataclass(frozen=True)
 class _Scrapes:
     """Of one job: the common instant by Prometheus' clock, and by pod when its last sample up to then
-    was taken, by ours. Pods whose scrape failed are left out.
+    was taken, by ours. Pods whose scrape failed, or that are scraped no more, are left out.
     """
 
     instant: float | None
@@ -95,10 +95,8 @@ class PrometheusCounters:
                 proxied_at = _scrapes(pods, proxied, now - clock)
                 owned_at = _scrapes(pods, owned, now - clock)
                 proxies, own = await asyncio.gather(
-                    self._series(
-                        names, "queue-proxy", "knative_revision", revisions, proxied_at.instant
-                    ),
-                    self._series(OWN_NAMES, "predictors", "revision", revisions, owned_at.instant),
+                    self._series(names, "queue-proxy", "knative_revision", revisions, proxied_at),
+                    self._series(OWN_NAMES, "predictors", "revision", revisions, owned_at),
                 )
             found = (proxies, proxied_at.sampled, own, owned_at.sampled)
             return _readings(now, pods, service, wanted, found)
@@ -115,18 +113,19 @@ class PrometheusCounters:
         job: str,
         revision_label: str,
         revisions: Sequence[str],
-        instant: float | None,
+        scrapes: _Scrapes,
     ) -> dict[str, list[Sample]]:
-        """Of each pod, its series as they stood at the instant."""
-        if instant is None:
+        """Of each pod that was scraped, its series as they stood at the instant."""
+        if scrapes.instant is None:
             return {}
         selected = self._selected("|".join(names), job, revision_label, revisions)
-        found = await self._ask(selected, instant)
+        found = await self._ask(selected, scrapes.instant)
         by_pod: defaultdict[str, list[Sample]] = defaultdict(list)
         for series in found:
             labels = dict(series["metric"])
             value = counter(labels["__name__"], series["value"][1])
-            by_pod[labels.get("pod", "")].append(Sample(labels["__name__"], labels, value))
+            if (pod := labels.get("pod", "")) in scrapes.sampled:
+                by_pod[pod].append(Sample(labels["__name__"], labels, value))
         return by_pod
 
     async def _up(self, job: str, pods: Sequence[Pod]) -> dict[str, list[tuple[float, bool]]]:
@@ -177,15 +176,20 @@ def _scrapes(
     pods: Iterable[Pod], up: Mapping[str, Sequence[tuple[float, bool]]], ahead: float
 ) -> _Scrapes:
     """``ahead``: seconds that our clock is ahead of Prometheus'."""
+    times = {name: [time for time, _ in scrapes] for name, scrapes in up.items()}
+    followed = still_scraped(times)
     by_revision: defaultdict[str, list[list[float]]] = defaultdict(list)
     for pod in pods:
-        scrapes = up.get(pod.name, ())
-        if scrapes and scrapes[-1][1]:
-            by_revision[pod.revision].append([time for time, _ in scrapes])
+        if pod.running and pod.name in followed and up[pod.name][-1][1]:
+            by_revision[pod.revision].append(times[pod.name])
     instant = common_instant(by_revision)
     if instant is None:
         return _Scrapes(None, {})
-    until = {name: [scrape for scrape in of if scrape[0] <= instant] for name, of in up.items()}
+    until = {
+        name: [scrape for scrape in of if scrape[0] <= instant]
+        for name, of in up.items()
+        if name in followed
+    }
     sampled = {name: of[-1][0] + ahead for name, of in until.items() if of and of[-1][1]}
     return _Scrapes(instant, sampled)
 

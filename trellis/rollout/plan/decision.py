@@ -29,6 +29,11 @@ class Notification:
     number: int
     entry: HistoryEntry
 
+    @property
+    def time(self) -> float:
+        """When it happened, in seconds since 1970."""
+        return self.entry.time
+
 
 @dataclass(frozen=True)
 class Decision:

@@ -154,9 +154,11 @@ class Lab:
         """A controller that knows nothing but what was written."""
         self.controller = self.another()
 
-    def another(self, store: FoldStore | None = None) -> ExperimentReconciler:
+    def another(
+        self, store: FoldStore | None = None, notifier: Notifier | None = None
+    ) -> ExperimentReconciler:
         counts = UnitCounts(store or self.store)
-        notifier = Notifier(())
+        notifier = notifier or Notifier(())
         world = self.world
         return ExperimentReconciler(
             world, world, world, counts, notifier, 1.0, clock=lambda: self.now

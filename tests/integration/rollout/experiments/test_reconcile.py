@@ -1,6 +1,7 @@
 """Passes of an Experiment over a real Redis: what is decided, what is remembered, what repeats."""
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -16,11 +17,14 @@ from tests.integration.rollout.experiments.lab import (
     failing,
     spec_of,
 )
+from tests.integration.rollout.notifications.receiver import Receiver
+from tests.integration.rollout.notifications.test_notifier import telling
 from trellis.gateway.redis_clients import durable_redis
 from trellis.rollout.errors import Conflict
 from trellis.rollout.events.store import FoldStore
 from trellis.rollout.experiments.memory import counted_as, recall
 from trellis.rollout.experiments.reconcile import WRITE_SECONDS
+from trellis.rollout.notifications.turns import TAKEN_OVER_SECONDS
 
 Labs = Callable[..., Lab]
 BETTER = converting(v1=0.2, v2=0.5)
@@ -185,6 +189,96 @@ async def test_two_controllers_at_once_count_each_unit_once(lab: Labs) -> None:
     assert len(await run.store.names()) == 1
 
 
+async def test_two_controllers_tell_of_each_step_once(lab: Labs) -> None:
+    run, receiver = lab(), Receiver()
+    async with receiver.up(), telling(receiver) as one, telling(receiver) as two:
+        both = [run.another(notifier=told.notifier) for told in (one, two)]
+
+        async def passes() -> None:
+            for controller in both:
+                try:
+                    await controller.reconcile(KEY)
+                except Conflict:
+                    await controller.reconcile(KEY)
+
+        await passes()
+        await receiver.took(1)
+        for number, enabled in enumerate((False, True, False), 2):
+            run.world.edit(spec_of(enabled=enabled))
+            both.reverse()
+            await passes()
+            await passes()
+            if not enabled:
+                await receiver.took(number - number // 4)
+        assert run.world.found is not None
+        spec = run.world.found.spec.replace(b'"v2"', b'"v1"')
+        token = str(int(run.world.found.token) + 1)
+        run.world.found = replace(run.world.found, spec=spec, token=token)
+        await passes()
+        await receiver.took(4)
+        run.now += TAKEN_OVER_SECONDS
+        await passes()
+        await passes()
+        told = [event["type"].rpartition(".")[2] for event in receiver.events]
+    assert told == ["began", "stopped", "stopped", "refused"]
+    assert set(receiver.attempts.values()) == {1}
+    assert recall(run.world.status).notices == ()
+
+
+@pytest.mark.parametrize("hindrance", ["arm", "redis", "refusal", "disabled"])
+@pytest.mark.parametrize("strategy", ["hash", "weighted"])
+async def test_an_edit_while_something_is_in_the_way_counts_nothing_old(
+    lab: Labs, hindrance: str, strategy: str
+) -> None:
+    run = lab(strategy=strategy)
+    await run.one_pass()
+    await run.come(200, ALIKE)
+    await run.wait(20)
+    run.now += WRITE_SECONDS
+    before = await run.one_pass()
+    table = run.world.table
+    nowhere: Redis = durable_redis("redis://127.0.0.1:1/0")
+    if hindrance == "redis":
+        run.controller = run.another(FoldStore(nowhere, "away"))
+    run.world.missing = {"v3"} if hindrance == "arm" else set()
+    run.world.refusal = "a rival" if hindrance == "refusal" else ""
+    arms = [{"version": "v1"}, {"version": "v3"}]
+    enabled = hindrance != "disabled"
+    run.world.edit(spec_of(strategy=strategy, arms=arms, enabled=enabled))
+    for _ in range(3):
+        run.world.table = table  # gateways that lag
+        await run.come(100, ALIKE)
+        await run.wait(20)
+        status = await run.one_pass()
+        assert status.evidence == before.evidence
+        assert [arm.units for arm in status.arms] == [0, 0]
+    await nowhere.aclose()
+    run.start()
+    run.world.missing, run.world.refusal = set(), ""
+    # The old question is asked again, and has all that was counted of it.
+    run.world.edit(spec_of(strategy=strategy))
+    run.now += 5
+    back = await run.one_pass()
+    assert (back.phase, [arm.version for arm in back.arms]) == ("Running", ["v1", "v2"])
+    assert sum(arm.units for arm in back.arms) >= 200
+    run.world.edit(spec_of(strategy=strategy, arms=arms))
+    status = await run.one_pass()
+    assert (status.phase, [arm.units for arm in status.arms]) == ("Running", [0, 0])
+    assert counted_as(status) != counted_as(before)
+
+
+async def test_a_halt_outlasts_what_redis_had(lab: Labs) -> None:
+    run = lab()
+    await run.one_pass()
+    await run.come(1500, ALIKE, unseen={"v2": 0.5})
+    assert (await run.one_pass()).phase == "Halted"
+    await run.redis.flushall()
+    status = await run.one_pass()
+    assert (status.phase, run.world.reasons) == ("Halted", ["Began", "Halted"])
+    assert run.world.table is not None
+    assert run.world.table.weights == {"v1": 1, "v2": 0}
+
+
 async def test_new_weights_are_counted_before_the_table_has_them(lab: Labs) -> None:
     run = lab()
     await run.one_pass()
@@ -328,6 +422,7 @@ async def test_what_was_counted_and_is_gone_is_no_evidence(lab: Labs) -> None:
 async def test_numbers_alone_are_written_once_a_minute(lab: Labs) -> None:
     run = lab()
     await run.one_pass()
+    await run.one_pass()  # that everybody was told
     writes = run.world.writes
     for _ in range(5):
         await run.come(40, ALIKE)

@@ -262,6 +262,42 @@ async def test_a_prometheus_of_another_clock_is_not_stale(session: aiohttp.Clien
     assert readings.counters["a"].sampled == pytest.approx(readings.time - 7)
 
 
+@pytest.mark.parametrize("gone", [{"running": True}, {"running": False, "ready": False}])
+async def test_a_pod_that_is_scraped_no_more_takes_no_one_back(
+    session: aiohttp.ClientSession, gone: dict[str, bool]
+) -> None:
+    """A pod that does not run is no one's news; one that does is told to be silent."""
+    silent = 108.0 if gone["running"] else 265.0
+    scrapes = {"a": 292.0, "b": 287.0, "c": silent}
+    asked = []
+
+    async def answer(request: web.Request) -> web.Response:
+        form = await request.post()
+        query = str(form["query"])
+        found: list[object] = []
+        if query.startswith("vector("):
+            found = [{"metric": {}, "value": [300, "300"]}]
+        elif '"up"' in query:
+            found = [
+                {
+                    "metric": {"pod": pod},
+                    "values": [[last - 15 * n, "1"] for n in reversed(range(20))],
+                }
+                for pod, last in scrapes.items()
+            ]
+        else:
+            asked.append(float(str(form["time"])))
+        return web.json_response({"status": "success", "data": {"result": found}})
+
+    pods = (*PODS[:2], pod("c", "tomato-predictor-00002", **gone))
+    async with answering(answer) as url:
+        source = PrometheusCounters(session, url, "trellis", lister(*pods))
+        readings = await source.read("tomato", REVISIONS, (ERRORS,))
+    assert asked == [292.0, 292.0]
+    assert {"a", "b"} <= readings.counters.keys()
+    assert ("c" in readings.unread) is gone["running"]
+
+
 async def test_without_the_predictors_series_means_are_blind_and_not_nothing(
     session: aiohttp.ClientSession,
 ) -> None:

@@ -142,7 +142,10 @@ GOOD_EXPERIMENTS: dict[str, Spec] = {
         arms=[{"version": "v1"}, {"version": "v2", "inferenceService": "tomato-b", "weight": 0.5}]
     ),
     "an arm of no units": experiment(arms=[*arms("v1"), *arms("v2", weight=0)]),
-    "weights that follow": experiment(strategy="weighted", minimumShare="50%", epoch="1s"),
+    "weights that follow": experiment(
+        strategy="weighted", minimumShare="50%", epoch="1s", attributionWindow="900s"
+    ),
+    "windows of many epochs that nothing reads": experiment(epoch="1s"),
     "a share that nothing reads": experiment(minimumShare="90%"),
     "guarded": experiment(guardrails=[{"metric": "errors"}]),
     "of labels": experiment(goal={"kind": "label"}, unit="returning", enabled=False),
@@ -171,4 +174,14 @@ BAD_EXPERIMENTS: Table = {
     ),
     "no share": (experiment(strategy="weighted", minimumShare="0%"), "minimumShare"),
     "an epoch of nothing": (experiment(strategy="weighted", epoch="0s"), "epoch"),
+    "epochs too many for the window": (
+        experiment(strategy="weighted", epoch="1s", attributionWindow="900.1s"),
+        "900th",
+    ),
+    "epochs too many for a guardrail": (
+        experiment(
+            strategy="weighted", guardrails=[{"metric": "scores", "attributionWindow": "37.6d"}]
+        ),
+        "900th",
+    ),
 }

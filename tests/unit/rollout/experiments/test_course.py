@@ -117,6 +117,67 @@ def test_only_enabling_it_again_ends_a_halt() -> None:
     assert again.memory.identity != memory.identity
 
 
+def test_a_pause_before_a_halt_does_not_end_it() -> None:
+    memory, evidence = begun()
+    stopped = course(facts(enabled=False), memory, evidence).memory
+    on = course(facts(now=NOW + 5), stopped, evidence).memory
+    for before in (on, stopped):  # the halt may be seen in the very pass that goes on
+        halted = course(facts(now=NOW + 9), before, replace(evidence, halted="GuardrailHarm: v2"))
+        assert (halted.began, halted.evidence.halted) == ("", "GuardrailHarm: v2")
+        assert halted.memory.assigned is not None
+        assert halted.memory.assigned.weights == {"v1": 1, "v2": 0}
+
+
+def test_a_halt_stands_without_what_it_was_counted_from() -> None:
+    memory, evidence = begun()
+    halted = replace(evidence, halted="GuardrailHarm: v2")
+    memory = course(facts(), memory, halted).memory
+    lost = course(replace(facts(now=NOW + 9), lost=True), memory, halted)
+    missing = seen(facts(now=NOW + 9), "v2", revision="")
+    waited = course(missing, memory, halted).memory
+    late = NOW + 9 + 100 + RIPE_SECONDS + 1
+    waited = course(replace(missing, now=late), waited, halted).memory
+    assert waited.identity == ""
+    for again in (lost, course(facts(now=late + 1), waited, halted)):
+        assert (again.began, again.evidence.halted) == ("", "GuardrailHarm: v2")
+        assert again.memory.assigned is not None
+        assert again.memory.assigned.weights == {"v1": 1, "v2": 0}
+    stopped = course(facts(now=late + 2, enabled=False), waited, halted).memory
+    assert course(facts(now=late + 3), stopped, halted).began == "Began"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"arms": [{"version": "v1"}, {"version": "v3"}]},
+        {"arms": [{"version": "v1"}, {"version": "v3", "inference_service": "other"}]},
+    ],
+    ids=["version", "service"],
+)
+def test_another_question_waits_for_every_arm_again(changed: dict[str, Any]) -> None:
+    memory, _ = begun(facts(arms=[{"version": "v1"}, {"version": "v3"}], goal={"kind": "score"}))
+    edited = facts(now=NOW + 9, **changed)
+    waits = course(seen(edited, "v3", ready=False, why="it starts"), memory, None)
+    assert waits.obstacle is not None
+    assert (waits.obstacle.reason, waits.memory.assigned) == ("ArmNotReady", None)
+    assert course(edited, waits.memory, None).began == "Began"
+
+
+@pytest.mark.parametrize(
+    ("enabled", "changed"),
+    [(False, {}), (True, {"objection": "a rival"}), (True, {"trouble": "Redis is away"})],
+    ids=["disabled", "objection", "redis"],
+)
+def test_evidence_of_another_question_is_not_known(enabled: bool, changed: dict[str, Any]) -> None:
+    memory, evidence = begun()
+    edited = replace(facts(now=NOW + 9, goal={"kind": "score"}, enabled=enabled), **changed)
+    wanted = course(edited, memory, None)
+    assert (wanted.known, wanted.memory.comparing) == (False, memory.comparing)
+    assert course(replace(facts(enabled=enabled), **changed), memory, evidence).known
+    begins = course(facts(now=NOW + 9, goal={"kind": "score"}), memory, None)
+    assert (begins.known, begins.began) == (True, "Began")
+
+
 def test_a_pause_keeps_the_evidence_until_all_has_ripened() -> None:
     memory, evidence = begun()
     stopped = course(facts(enabled=False), memory, evidence).memory

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from tests.unit.rollout.experiments.people import People, converting, spec_of
 from trellis.rollout.experiments.epochs import (
-    Epoch,
     first_epoch,
     next_epoch,
     probabilities_best,
@@ -46,12 +45,50 @@ def test_an_epoch_lasts_its_time_whatever_comes_in() -> None:
     assert second.weights == pytest.approx({"v1": 0.05, "v2": 0.95}, abs=1e-6)
 
 
-def test_two_controllers_draw_alike_and_another_epoch_otherwise() -> None:
+def test_two_controllers_with_the_same_evidence_draw_alike() -> None:
     spec = spec_of(**WEIGHTED)
     evidence = known(spec, v1=(10, 100), v2=(12, 100))
-    one, two = (next_epoch("a", spec, Epoch(1, 0, {}), evidence, 60) for _ in range(2))
+    first = first_epoch(spec, 0)
+    one, two = (next_epoch("a", spec, first, evidence, 60) for _ in range(2))
     assert one == two
-    assert next_epoch("a", spec, Epoch(2, 0, {}), evidence, 60).weights != one.weights
+    assert one.weights != first.weights
+    assert next_epoch("b", spec, first, evidence, 60).weights != one.weights
+
+
+@pytest.mark.parametrize(
+    "ripe", [{}, {f"v{n}": (3, 10) for n in range(5)}], ids=["nothing", "some"]
+)
+def test_weights_stand_still_while_nothing_ripens(ripe: dict[str, tuple[float, float]]) -> None:
+    spec = spec_of(*(f"v{n}" for n in range(5)), **WEIGHTED)
+    evidence = known(spec, **ripe) if ripe else ExperimentEvidence.start(spec)
+    epoch = first_epoch(spec, 0)
+    seen = set()
+    for number in range(1, 20):
+        epoch = next_epoch("colours", spec, epoch, evidence, 60.0 * number)
+        seen.add(tuple(epoch.weights.values()))
+    assert epoch.number == 20
+    assert len(seen) == 1
+
+
+def test_a_little_more_evidence_moves_nobody() -> None:
+    spec = spec_of(**WEIGHTED)
+    epoch = next_epoch(
+        "a", spec, first_epoch(spec, 0), known(spec, v1=(100, 1000), v2=(120, 1000)), 60
+    )
+    more = known(spec, v1=(101, 1010), v2=(121, 1010))
+    assert next_epoch("a", spec, epoch, more, 120).weights == epoch.weights
+    much = known(spec, v1=(150, 1500), v2=(180, 1500))
+    assert next_epoch("a", spec, epoch, much, 120).weights["v2"] > epoch.weights["v2"] + 0.02
+
+
+def test_a_floor_that_is_raised_is_kept_at_the_next_epoch() -> None:
+    spec = spec_of(**WEIGHTED)
+    evidence = known(spec, v1=(1, 100), v2=(90, 100))
+    epoch = next_epoch("a", spec, first_epoch(spec, 0), evidence, 60)
+    raised = spec_of(**{**WEIGHTED, "minimum_share": "6%"})
+    assert next_epoch("a", raised, epoch, evidence, 120).weights == pytest.approx(
+        {"v1": 0.06, "v2": 0.94}
+    )
 
 
 def test_without_anything_ripe_nobody_is_preferred_much() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trellis.rollout.metrics.instants import common_instant
+from trellis.rollout.metrics.instants import common_instant, still_scraped
 
 
 def scrapes(phase: float, until: float, interval: float = 15.0) -> list[float]:
@@ -75,3 +75,28 @@ def test_a_shock_that_both_share_is_seen_of_both_unless_it_falls_between_the_two
             assert shock % 15 == pytest.approx(1.5, abs=0.55)
             split += 1
     assert split > 0
+
+
+@pytest.mark.parametrize(
+    ("sampled", "followed"),
+    [
+        pytest.param({"a": [0.0, 15.0, 30.0], "b": [10.0, 25.0]}, {"a", "b"}, id="both"),
+        pytest.param({"a": [0.0, 15.0, 30.0, 45.0], "b": [0.0, 15.0]}, {"a", "b"}, id="two missed"),
+        pytest.param({"a": [0.0, 15.0, 30.0, 45.0], "b": [0.0, 14.0]}, {"a"}, id="silent"),
+        pytest.param({"a": [0.0, 15.0, 30.0, 45.0], "b": [14.0]}, {"a"}, id="silent after one"),
+        pytest.param({"a": [float(n) for n in range(40)], "b": [0.0]}, {"a"}, id="of many"),
+        pytest.param(
+            {"a": [15.0 * n for n in range(9)], "b": [0.0, 60.0]}, {"a", "b"}, id="its own interval"
+        ),
+        pytest.param(
+            {"a": [0.0, 15.0, 30.0, 45.0], "b": [19.0, 20.0]}, {"a", "b"}, id="another phase"
+        ),
+        pytest.param({"a": [0.0], "b": [14.0]}, {"a", "b"}, id="no interval is known"),
+        pytest.param({"a": [], "b": [14.0]}, {"b"}, id="never scraped"),
+        pytest.param({}, set(), id="none"),
+    ],
+)
+def test_a_pod_is_followed_while_it_is_scraped(
+    sampled: dict[str, list[float]], followed: set[str]
+) -> None:
+    assert still_scraped(sampled) == followed
