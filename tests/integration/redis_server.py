@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.integration.ports import free_port
 from trellis.local.redis_program import packaged_redis_server
 
 START_SECONDS = 20.0
@@ -24,9 +25,7 @@ class RedisServer:
     def __init__(
         self, folder: Path, program: Path | None = None, *, durable: bool = True, options: str = ""
     ) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.folder = folder / f"redis-{self.port}"
         self.folder.mkdir(parents=True)
         self._program = program or programs()[-1]

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 from tests.e2e.support.kube import Kube
 from tests.e2e.support.waiting import NotYet, wait_for
-from tests.integration.serving.process import HOST, Caller, free_port
+from tests.integration.ports import free_port
+from tests.integration.serving.process import HOST, Caller
 
 
 @contextmanager

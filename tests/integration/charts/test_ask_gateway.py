@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.gateway.processes import Process, free_port, wait_for
+from tests.integration.gateway.processes import Process, wait_for
+from tests.integration.ports import free_port
 from tests.integration.serving.process import REPOSITORY
 from tests.unit.charts.helm import PLATFORM, Helm, named
 from tests.unit.manifests.conftest import tool

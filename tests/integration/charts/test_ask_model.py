@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.serving.process import HOST, REPOSITORY, PredictorProcess, free_port
+from tests.integration.ports import free_port
+from tests.integration.serving.process import HOST, REPOSITORY, PredictorProcess
 
 FILES = REPOSITORY / "charts/model/files"
 

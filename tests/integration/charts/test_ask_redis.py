@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.serving.process import HOST, REPOSITORY, free_port
+from tests.integration.ports import free_port
+from tests.integration.serving.process import HOST, REPOSITORY
 from tests.unit.charts.helm import PLATFORM, Helm, named
 from tests.unit.manifests.conftest import tool
 

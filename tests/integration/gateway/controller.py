@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.integration.gateway.processes import Process, free_port, get, wait_for
+from tests.integration.gateway.processes import Process, get, wait_for
+from tests.integration.ports import free_port
 
 SCRIPT = "tests.integration.gateway.controller_server"
 

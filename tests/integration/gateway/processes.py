@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,17 +11,11 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from tests.integration.ports import free_port
+
 REPOSITORY = Path(__file__).parents[3]
 #: A process that is not up by then is broken; a busy machine needs far less.
 START_SECONDS = 60.0
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Process:

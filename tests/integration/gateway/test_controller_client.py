@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.gateway.controller import ControllerProcess
 from tests.integration.gateway.controller_server import OWNED, TOKEN
-from tests.integration.gateway.processes import free_port
+from tests.integration.ports import free_port
 from trellis.gateway import controller_client
 from trellis.gateway.controller_client import Asker, ControllerClient
 from trellis.gateway.errors import Conflict, ControllerDown, DeadlineExceeded, NotFound

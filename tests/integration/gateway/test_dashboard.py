@@ -29,12 +29,12 @@ from tests.integration.gateway.processes import (
     Gateway,
     Process,
     ask,
-    free_port,
     get,
     post_json,
     table_of,
     wait_for,
 )
+from tests.integration.ports import free_port
 from tests.integration.redis_server import RedisServer
 
 pytestmark = needs_chromium

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 from prometheus_client import CollectorRegistry
 
-from tests.integration.gateway.processes import free_port
+from tests.integration.ports import free_port
 from trellis.gateway import __main__ as module
 from trellis.gateway.channels import Channels
 from trellis.gateway.listening import RestServer

@@ -11,7 +11,8 @@ import pytest_asyncio
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from tests.integration.gateway.processes import free_port, table_of
+from tests.integration.gateway.processes import table_of
+from tests.integration.ports import free_port
 from trellis.gateway import routing_table
 from trellis.gateway.ejection import Rules
 from trellis.gateway.healths import Healths

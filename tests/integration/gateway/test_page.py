@@ -22,12 +22,12 @@ from tests.integration.gateway.processes import (
     REPOSITORY,
     Gateway,
     Process,
-    free_port,
     get,
     post_json,
     table_of,
     wait_for,
 )
+from tests.integration.ports import free_port
 from tests.integration.redis_server import RedisServer
 
 MODELS = {"tomato": "image", "sentiment": "text", "diabetes": "features", "squares": "numbers"}

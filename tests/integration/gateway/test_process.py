@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.gateway.processes import Gateway, free_port, get, post_json
+from tests.integration.gateway.processes import Gateway, get, post_json
+from tests.integration.ports import free_port
 
 #: The design's bound for a gateway at rest, in MB.
 MOST_MEGABYTES = 120

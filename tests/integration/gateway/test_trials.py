@@ -18,16 +18,9 @@ from tests.integration.gateway.browsing import (
     needs_chromium,
     save,
 )
-from tests.integration.gateway.processes import (
-    Gateway,
-    Process,
-    ask,
-    free_port,
-    get,
-    table_of,
-    wait_for,
-)
+from tests.integration.gateway.processes import Gateway, Process, ask, get, table_of, wait_for
 from tests.integration.gateway.trials_server import TOKEN
+from tests.integration.ports import free_port
 from tests.integration.redis_server import RedisServer
 from trellis.contracts.rollout_status import RolloutView, RolloutViews
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from multidict import CIMultiDict
 
-from tests.integration.gateway.processes import free_port
+from tests.integration.ports import free_port
 from trellis.contracts.routing_table import Arm
 from trellis.gateway.errors import UpstreamBroke, UpstreamDown
 from trellis.gateway.upstream import Upstream, new_session

@@ -22,11 +22,11 @@ from tests.integration.gateway.processes import (
     REPOSITORY,
     Gateway,
     Process,
-    free_port,
     post_json,
     table_of,
     wait_for,
 )
+from tests.integration.ports import free_port
 
 
 class Predictor(Process):

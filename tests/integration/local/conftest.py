@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.ports import free_port, free_ports
 from tests.integration.serving.process import PredictorProcess
 
 ROOT = Path(__file__).parents[3]
@@ -38,16 +38,9 @@ def manifest(version: str, percent: int | None = None, name: str = "diabetes") -
     )
 
 
-def free_ports() -> tuple[int, int]:
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        second.bind(("127.0.0.1", 0))
-        return first.getsockname()[1], second.getsockname()[1]
-
-
 def other_ports() -> list[str]:
     """Flags for the ports of a run that a test does not come to."""
-    grpc_port, metrics_port = free_ports()
+    grpc_port, metrics_port = free_ports(2)
     return ["--grpc_port", str(grpc_port), "--metrics_port", str(metrics_port)]
 
 
@@ -186,7 +179,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         host: str = "127.0.0.1",
         environment: dict[str, str] | None = None,
     ) -> Up:
-        http_port = http_port or free_ports()[0]
+        http_port = http_port or free_port()
         output = tmp_path / f"output-{len(started)}"
         if text is not None:
             (tmp_path / "manifests" / "diabetes.yaml").write_text(text)

@@ -6,14 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from tests.integration.local.conftest import (
-    ROOT,
-    children_of,
-    free_ports,
-    is_running,
-    manifest,
-    other_ports,
-)
+from tests.integration.local.conftest import ROOT, children_of, is_running, manifest, other_ports
+from tests.integration.ports import free_port
 
 #: Runs its arguments on a terminal of their own and passes on what is typed.
 ON_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
@@ -39,7 +33,7 @@ def on_terminal(tmp_path: Path, http_port: int, output: Path) -> "subprocess.Pop
 
 def test_the_screen_shows_the_run_and_ctrl_c_drains_it(tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text(manifest("v1"))
-    http_port = free_ports()[0]
+    http_port = free_port()
     output = tmp_path / "screen"
     terminal = on_terminal(tmp_path, http_port, output)
     try:
@@ -68,7 +62,7 @@ def test_the_screen_shows_the_run_and_ctrl_c_drains_it(tmp_path: Path) -> None:
 def test_closing_the_terminal_drains_the_run(tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text(manifest("v1"))
     output = tmp_path / "screen"
-    terminal = on_terminal(tmp_path, free_ports()[0], output)
+    terminal = on_terminal(tmp_path, free_port(), output)
     try:
         deadline = time.monotonic() + 60
         while "diabetes answers" not in output.read_text(errors="replace"):

@@ -21,13 +21,13 @@ from tests.integration.local.conftest import (
     Start,
     Up,
     children_of,
-    free_ports,
     is_running,
     manifest,
     other_ports,
     version_that_said,
 )
 from tests.integration.local.load import Load
+from tests.integration.ports import free_port
 
 USERS = [f"user-{number}" for number in range(1500)]
 
@@ -233,7 +233,7 @@ def test_a_reader_that_leaves_does_not_keep_the_run_from_its_end(
 ) -> None:
     """``trellis up | head -1``."""
     (tmp_path / "m.yaml").write_text(manifest("v1"))
-    http_port = free_ports()[0]
+    http_port = free_port()
     command = [
         sys.executable, "-m", "trellis.cli", "up", str(tmp_path / "m.yaml"),
         "--state", str(tmp_path / "state"),

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import time
@@ -29,6 +28,7 @@ from cryptography.x509.oid import NameOID
 from scripts.cluster.offline import Cache
 from scripts.cluster.settings import from_environment
 from scripts.cluster.versions import version
+from tests.integration.ports import free_ports
 
 START_SECONDS = 120.0
 TOKEN = "the-tests-administrator"
@@ -272,18 +272,6 @@ class ApiServer:
 def _established(definition: Any) -> bool:
     conditions = (definition.get("status") or {}).get("conditions") or []
     return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
-
-
-def free_ports(number: int) -> list[int]:
-    """Different ports of 127.0.0.1 on which nobody listens."""
-    probes = [socket.socket() for _ in range(number)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 def _write_keys(folder: Path) -> None:

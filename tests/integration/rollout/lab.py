@@ -10,8 +10,9 @@ import aiohttp
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
+from tests.integration.ports import free_ports
 from tests.integration.rollout import objects
-from tests.integration.rollout.api_server import ApiError, ApiServer, free_ports
+from tests.integration.rollout.api_server import ApiError, ApiServer
 from tests.integration.rollout.kserve_actor import KServeActor
 from tests.integration.rollout.objects import path
 from tests.integration.rollout.pod_pages import PodPages

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from tests.integration.ports import free_ports
 from tests.integration.redis_server import RedisServer
 from tests.integration.rollout import objects, test_experiments
-from tests.integration.rollout.api_server import free_ports
 from tests.integration.rollout.lab import Lab
 from tests.integration.rollout.test_chart import install
 from tests.integration.rollout.test_controller import begin, highest, steps

@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from tests.integration.ports import free_port
 
 REPOSITORY = Path(__file__).parents[3]
 HOST = "127.0.0.1"
@@ -83,14 +84,6 @@ class Caller:
         """POST a JSON document."""
         head = {"content-type": "application/json", **(headers or {})}
         return self.ask("POST", path, json.dumps(document).encode(), head)
-
-
-def free_port() -> int:
-    """A port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class PredictorProcess:

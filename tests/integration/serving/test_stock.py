@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from tests.integration.ports import free_port
 from tests.integration.serving import lab
-from tests.integration.serving.process import HOST, REPOSITORY, free_port
+from tests.integration.serving.process import HOST, REPOSITORY
 
 SERVER = """
 import sys

@@ -8,15 +8,8 @@ import pytest
 
 from tests.integration.gateway.controller import ControllerProcess
 from tests.integration.gateway.controller_server import TOKEN
-from tests.integration.gateway.processes import (
-    FakeUpstream,
-    Gateway,
-    ask,
-    free_port,
-    get,
-    post_json,
-    table_of,
-)
+from tests.integration.gateway.processes import FakeUpstream, Gateway, ask, get, post_json, table_of
+from tests.integration.ports import free_port
 from tests.integration.redis_server import RedisServer
 
 

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 
-from tests.integration.gateway.processes import free_port
+from tests.integration.ports import free_port
 from trellis.gateway.dashboard.local_source import LocalSource
 from trellis.gateway.dashboard.window import JOBS, PREDICTIONS, REQUESTS
 from trellis.gateway.metering import Meters

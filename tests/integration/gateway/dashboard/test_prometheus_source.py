@@ -16,11 +16,11 @@ from tests.integration.gateway.processes import (
     START_SECONDS,
     Gateway,
     Process,
-    free_port,
     post_json,
     table_of,
     wait_for,
 )
+from tests.integration.ports import free_port
 from trellis.gateway.dashboard.figures import figures_of
 from trellis.gateway.dashboard.prometheus_source import PrometheusSource
 from trellis.gateway.dashboard.source import SourceDown

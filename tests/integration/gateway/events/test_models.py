@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.gateway.events.conftest import ADMIN_KEY, Stand, make_key, recorded_table
-from tests.integration.gateway.processes import FakeUpstream, Gateway, ask, free_port, get
+from tests.integration.gateway.processes import FakeUpstream, Gateway, ask, get
+from tests.integration.ports import free_port
 
 
 def versions(document: dict[str, Any], name: str = "leaf") -> dict[str, dict[str, Any]]:

@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.integration.gateway.processes import Gateway, Process, free_port, wait_for
+from tests.integration.gateway.processes import Gateway, Process, wait_for
+from tests.integration.ports import free_port
 
 _GATEWAYS_OWN = ("--http_port", "--grpc_port", "--metrics_port")
 

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
-from tests.integration.gateway.processes import Process, ask, free_port, get, table_of, wait_for
+from tests.integration.gateway.processes import Process, ask, get, table_of, wait_for
+from tests.integration.ports import free_port
 from tests.integration.redis_server import RedisServer
 from trellis.gateway.jobs.keys import JobKeys
 from trellis.gateway.jobs.pipe import Pipe

@@ -151,7 +151,7 @@ async def test_experiments_with_their_evidence(lab: Lab, person: Person) -> None
     where = lab.path(objects.TRELLIS, "experiments")
     await lab.call("POST", where, document)
     before = await person.types("experiment", "get", "colour")
-    assert before.out.splitlines()[0] == "colour: Running, model tomato, hash"
+    assert before.out.splitlines()[0] == "colour: -, model tomato, hash"
     known = [
         {"version": "v1", "weight": 0.5, "units": 1000, "ripe": 900, "estimate": 0.1},
         {

@@ -12,7 +12,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.integration.gateway.processes import START_SECONDS, Process, free_port, wait_for
+from tests.integration.gateway.processes import START_SECONDS, Process, wait_for
+from tests.integration.ports import free_port
 from tests.integration.rollout.metrics.pages import Pages, lister, page_of, pod
 from trellis.contracts.rollout import Guardrail
 from trellis.rollout.looks import Count

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import aiohttp
 import pytest
 
-from tests.integration.gateway.processes import START_SECONDS, free_port
+from tests.integration.gateway.processes import START_SECONDS
+from tests.integration.ports import free_port
 from tests.integration.rollout.api_server import program
 from tests.integration.rollout.metrics.pages import lister, pod
 from trellis.contracts.rollout import Guardrail

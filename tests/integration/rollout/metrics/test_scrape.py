@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.integration.gateway.processes import free_port
+from tests.integration.ports import free_port
 from tests.integration.rollout.metrics.pages import Pages, lister, page_of, pod
 from trellis.contracts.rollout import Guardrail
 from trellis.rollout.looks import Count
