@@ -7,13 +7,14 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from trellis.contracts.amounts import seconds
+from trellis.contracts.amounts import duration, seconds
 from trellis.contracts.experiment import Experiment
 from trellis.contracts.experiment_resource import ExperimentResourceStatus, ExperimentSpec
-from trellis.rollout.cluster.api import MANAGER, Api
+from trellis.rollout.cluster.api import Api
 from trellis.rollout.cluster.facts import Key, Raw, key_of
 from trellis.rollout.cluster.informer import Kind
 from trellis.rollout.cluster.rollouts import API_VERSION
+from trellis.rollout.cluster.statuses import put_status
 from trellis.rollout.experiments.ports import ExperimentFound
 
 EXPERIMENTS = Kind(f"/apis/{API_VERSION}", "experiments")
@@ -37,25 +38,8 @@ def experiment(raw: Raw) -> ExperimentFound:
 async def write_status(
     api: Api, found: ExperimentFound, status: ExperimentResourceStatus
 ) -> ExperimentFound:
-    """The Experiment with its new status.
-
-    Raises ``Conflict`` where it changed since ``found`` was read, ``Missing`` where it is gone, and
-    as ``Api.call``.
-    """
-    namespace, name = found.key
-    body = {
-        "apiVersion": API_VERSION,
-        "kind": "Experiment",
-        "metadata": {
-            "namespace": namespace,
-            "name": name,
-            "uid": found.uid,
-            "resourceVersion": found.token,
-        },
-        "status": status.model_dump(mode="json", by_alias=True, exclude_none=True),
-    }
-    path = f"{EXPERIMENTS.path(namespace, name)}/status"
-    return experiment(await api.call("PUT", path, body, params={"fieldManager": MANAGER}))
+    """The Experiment with its new status. Raises as ``put_status``."""
+    return experiment(await put_status(api, EXPERIMENTS, "Experiment", found, status))
 
 
 def spec_of(found: ExperimentFound) -> ExperimentSpec | None:
@@ -82,7 +66,7 @@ def applied_spec(
     """
     before = {arm.version: arm.inference_service for arm in known.arms} if known else {}
     places = {**serving, **{version: place for version, place in before.items() if place}}
-    window = f"{asked.attribution_window:g}s"
+    window = duration(asked.attribution_window)
     if known is not None and seconds(known.attribution_window) == asked.attribution_window:
         window = known.attribution_window
     arms: list[dict[str, Any]] = []

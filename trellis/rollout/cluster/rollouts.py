@@ -12,6 +12,7 @@ from trellis.contracts.rollout_status import Command, RolloutStatus
 from trellis.rollout.cluster.api import MANAGER, MERGE, Api
 from trellis.rollout.cluster.facts import Key, key_of
 from trellis.rollout.cluster.informer import Kind
+from trellis.rollout.cluster.statuses import put_status
 
 API_VERSION = "trellis.dev/v1alpha1"
 ROLLOUTS = Kind(f"/apis/{API_VERSION}", "rollouts")
@@ -102,25 +103,8 @@ def rollout(raw: Mapping[str, Any]) -> Rollout:
 
 
 async def write_status(api: Api, found: Rollout, status: RolloutStatus) -> Rollout:
-    """The Rollout with its new status.
-
-    Raises ``Conflict`` where it changed since ``found`` was read, ``Missing`` where it is gone, and
-    as ``Api.call``.
-    """
-    namespace, name = found.key
-    body = {
-        "apiVersion": API_VERSION,
-        "kind": "Rollout",
-        "metadata": {
-            "namespace": namespace,
-            "name": name,
-            "uid": found.uid,
-            "resourceVersion": found.token,
-        },
-        "status": status.model_dump(mode="json", by_alias=True, exclude_none=True),
-    }
-    path = f"{ROLLOUTS.path(namespace, name)}/status"
-    return rollout(await api.call("PUT", path, body, params={"fieldManager": MANAGER}))
+    """The Rollout with its new status. Raises as ``put_status``."""
+    return rollout(await put_status(api, ROLLOUTS, "Rollout", found, status))
 
 
 async def annotate(api: Api, found: Rollout, commands: tuple[Command, ...]) -> Rollout:

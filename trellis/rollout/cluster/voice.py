@@ -2,16 +2,16 @@
 
 import datetime as dt
 import time
-from typing import Literal, Protocol
+from typing import Literal
 
 from trellis.contracts.experiment_resource import ExperimentResourceStatus
 from trellis.contracts.rollout_status import RolloutStatus
 from trellis.rollout.cluster import experiments, rollouts
 from trellis.rollout.cluster.api import MANAGER, Api
 from trellis.rollout.cluster.cluster import Cluster
-from trellis.rollout.cluster.facts import Key
 from trellis.rollout.cluster.informer import Kind
 from trellis.rollout.cluster.rollouts import API_VERSION, Rollout
+from trellis.rollout.cluster.statuses import Found
 from trellis.rollout.errors import ControllerError
 from trellis.rollout.experiments.ports import ExperimentFound
 from trellis.rollout.plan import Announcement
@@ -19,25 +19,6 @@ from trellis.telemetry.logs import get_logger
 
 EVENTS = Kind("/api/v1", "events")
 _MOST_LETTERS = 1024  # of an Event's message, as the API server holds it
-
-
-class Told(Protocol):
-    """An object that an Event is about."""
-
-    @property
-    def key(self) -> Key:
-        """Namespace and name."""
-        ...
-
-    @property
-    def uid(self) -> str:
-        """Of the object."""
-        ...
-
-    @property
-    def token(self) -> str:
-        """Its resource version."""
-        ...
 
 
 class ClusterVoice:
@@ -80,7 +61,7 @@ async def _announce(
     api: Api,
     instance: str,
     kind: Literal["Rollout", "Experiment"],
-    found: Told,
+    found: Found,
     said: Announcement,
 ) -> None:
     """One Event; where the API server does not take it, it is lost, and the log has it."""

@@ -45,7 +45,11 @@ def test_what_http_does_not_know_stays_as_it_is() -> None:
         {"version": "v2", "inferenceService": "tomato-b", "weight": 3},
     ]
     assert applied["attributionWindow"] == "7d"
-    assert applied_spec(asked(attribution_window=60), known, {})["attributionWindow"] == "60s"
+    for window, written in ((60, "60s"), (365 * 86_400, "31536000s")):
+        assert (
+            applied_spec(asked(attribution_window=window), known, {})["attributionWindow"]
+            == written
+        )
 
 
 def test_an_arm_of_the_models_own_service_stays_without_a_name() -> None:
