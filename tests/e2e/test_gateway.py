@@ -391,9 +391,13 @@ def test_killed_workers_lose_none_of_the_jobs_that_they_run(
     gateway: Gateway, helm: Program, times: Times
 ) -> None:
     """The predictor that they wait for comes after the processes of all workers were killed."""
+    # One that ends takes jobs until it hears of it, and gives them back as if never begun.
+    until_workers(gateway, 0, 120)
+    gateway.until_none("worker")
     jobs = each([submit(gateway, f"late-{number}", LATE) for number in range(8)])
     begun = until_running(gateway, jobs)
-    workers = gateway.until_pods("worker")
+    # One runs jobs before Kubernetes calls it ready.
+    workers = gateway.until_begun("worker")
     begin = time.monotonic()
     for worker in workers:
         gateway.kill_process(worker)

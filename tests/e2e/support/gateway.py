@@ -16,7 +16,7 @@ from scripts.cluster.program import Program
 from scripts.cluster.settings import DOMAIN, NAMESPACE
 from tests.e2e.support.kube import Document, Kube
 from tests.e2e.support.processes import chart
-from tests.e2e.support.services import is_ending, is_ready
+from tests.e2e.support.services import has_begun, is_ending, is_ready
 from tests.e2e.support.waiting import NotYet, wait_for
 from trellis.contracts.routing_table import RoutingTable
 
@@ -71,11 +71,14 @@ class Gateway:
         found = self.kube.get("configmap", "trellis-routing-table", self.namespace)
         return RoutingTable.model_validate_json(found["data"]["routing-table.json"])
 
+    def every_pod(self, component: str) -> list[Document]:
+        """Pods of the gateway or of its workers, those that begin or end included."""
+        labels = f"app.kubernetes.io/component={component},app.kubernetes.io/part-of=trellis"
+        return self.kube.all("pods", self.namespace, labels)
+
     def pods(self, component: str) -> list[Document]:
         """Pods of the gateway or of its workers that are ready and not ending."""
-        labels = f"app.kubernetes.io/component={component},app.kubernetes.io/part-of=trellis"
-        pods = self.kube.all("pods", self.namespace, labels)
-        return [pod for pod in pods if is_ready(pod) and not is_ending(pod)]
+        return [pod for pod in self.every_pod(component) if is_ready(pod) and not is_ending(pod)]
 
     def until_pods(self, component: str, *, gone: str = "", least: int = 1) -> list[Document]:
         """Wait until at least so many pods are ready, and one of the name ``gone`` is none of them."""
@@ -88,6 +91,26 @@ class Gateway:
             return found
 
         return wait_for(f"{least} pods of the {component}", look, _PATIENCE)
+
+    def until_none(self, component: str) -> None:
+        """Wait until no pod is there, ready or ending."""
+
+        def look() -> None:
+            if found := [pod["metadata"]["name"] for pod in self.every_pod(component)]:
+                raise NotYet(f"there are {found}")
+
+        wait_for(f"no pod of the {component}", look, _PATIENCE)
+
+    def until_begun(self, component: str) -> list[Document]:
+        """Wait until there are pods, and the processes of all of them run, ready or not."""
+
+        def look() -> list[Document]:
+            found = self.every_pod(component)
+            if not found or not all(has_begun(pod) for pod in found):
+                raise NotYet(f"there are {[pod['metadata']['name'] for pod in found]}")
+            return found
+
+        return wait_for(f"processes of the {component}", look, _PATIENCE)
 
     def kill(self, pod: Document) -> str:
         """Take a pod away at once, as a node that dies does; gives its name."""

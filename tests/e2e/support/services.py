@@ -148,6 +148,12 @@ def is_ready(pod: Document) -> bool:
     return bool(condition(pod, "Ready")["status"] == "True")
 
 
+def has_begun(pod: Document) -> bool:
+    """Whether the processes of a pod's containers run."""
+    containers = pod["status"].get("containerStatuses", [])
+    return bool(containers) and all("running" in container["state"] for container in containers)
+
+
 def is_ending(pod: Document) -> bool:
     """Whether a pod was told to end."""
     return "deletionTimestamp" in pod["metadata"]
