@@ -22,7 +22,7 @@ HEAVY = {
 def imported_by(module: str) -> set[str]:
     code = f"import sys, json; sys.argv = ['x']; import {module}; print(json.dumps(sorted(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return {name.partition(".")[0] for name in json.loads(found.stdout)}
+    return set(json.loads(found.stdout))
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,7 @@ def imported_by(module: str) -> set[str]:
         ("trellis.telemetry.metrics", HEAVY | {"kserve", "numpy", "pydantic"}),
         ("trellis.serving.server", HEAVY | {"onnxruntime"}),
         ("trellis.gateway.app", HEAVY | {"onnxruntime", "kserve", "numpy", "pandas", "fastapi"}),
+        ("trellis.local.up", HEAVY | {"onnxruntime", "kserve", "pandas", "scipy.optimize"}),
         ("trellis.cli", HEAVY | {"onnxruntime", "kserve", "numpy", "pydantic", "aiohttp"}),
     ],
 )

@@ -23,9 +23,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
-from scipy.optimize import brentq
-
 from trellis.rollout.evidence.normal import best_scale, boundary, log_one_sided
+from trellis.rollout.evidence.roots import root
 from trellis.rollout.looks import Moments
 
 EVENTS = 10.0
@@ -182,8 +181,8 @@ class MeanContrast:
             upper *= 2
             if upper > 1e6 * middle:
                 return None
-        lower = 0.0 if outside(0.0) < 0 else float(brentq(outside, 0.0, middle))
-        return lower, float(brentq(outside, middle, upper))
+        lower = 0.0 if outside(0.0) < 0 else root(outside, 0.0, middle)
+        return lower, root(outside, middle, upper)
 
     def to_state(self) -> dict[str, Any]:
         """About twenty numbers."""

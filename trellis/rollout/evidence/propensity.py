@@ -19,9 +19,9 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
-from scipy.optimize import brentq
 
 from trellis.rollout.evidence.mixtures import Vector, log_mixture, normalised
+from trellis.rollout.evidence.roots import root
 from trellis.rollout.looks import Moments
 
 _BETS: Vector = np.exp(np.linspace(math.log(1e-4), math.log(0.9), 40))
@@ -67,7 +67,7 @@ class LowerMean:
 
         if over(0.0) < 0:
             return 0.0
-        return 1.0 if over(1.0) >= 0 else float(brentq(over, 0.0, 1.0))
+        return 1.0 if over(1.0) >= 0 else root(over, 0.0, 1.0)
 
 
 @dataclass(frozen=True)

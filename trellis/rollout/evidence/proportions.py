@@ -23,10 +23,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from scipy.optimize import brentq
 from scipy.special import betaln
 
 from trellis.rollout.evidence.checks import check_count
+from trellis.rollout.evidence.roots import root
 from trellis.rollout.evidence.tallies import NOTHING
 from trellis.rollout.looks import Count
 
@@ -51,9 +51,9 @@ def share_interval(events: float, total: float, alpha: float) -> tuple[float, fl
     middle = min(max(events / total, tiny), 1 - _NEAREST)
     low, high = 0.0, 1.0
     if rejected(tiny) > 0:
-        low = float(brentq(rejected, tiny, middle, xtol=1e-15))
+        low = root(rejected, tiny, middle, 1e-15)
     if rejected(1 - _NEAREST) > 0:
-        high = float(brentq(rejected, middle, 1 - _NEAREST, xtol=1e-15))
+        high = root(rejected, middle, 1 - _NEAREST, 1e-15)
     return low, high
 
 
