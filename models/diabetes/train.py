@@ -2,13 +2,11 @@
 
 import argparse
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skops.io
 from numpy.typing import NDArray
 from rich.progress import track
 from sklearn.compose import ColumnTransformer
@@ -20,6 +18,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from models.artefacts import dump
 from models.splits import stratified
 from trellis.contracts.model_yaml import ModelYaml, TrainingData
 from trellis.contracts.tensors import TensorSpec
@@ -106,7 +105,7 @@ def train(version: str, destination: Path, *, seed: int = 0, repeats: int = 10) 
     model = make(seed).fit(rows.features[learn], rows.truth[learn])
     with tempfile.TemporaryDirectory() as folder:
         artefact = Path(folder) / "model.skops"
-        skops.io.dump(model, artefact, compression=zipfile.ZIP_DEFLATED)
+        dump(model, artefact)
         return publish(
             destination,
             Description(

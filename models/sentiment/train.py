@@ -3,19 +3,18 @@
 import argparse
 import csv
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skops.io
 from numpy.typing import NDArray
 from rich.progress import Progress
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+from models.artefacts import dump
 from models.sentiment import phrases
 from models.splits import stratified
 from predictors.text import Vocabulary
@@ -167,7 +166,7 @@ def train(
     vocabulary, model = fit(recipe, learn, seed)
     with tempfile.TemporaryDirectory() as folder:
         artefact, words = Path(folder) / "model.skops", Path(folder) / Vocabulary.FILE
-        skops.io.dump(model, artefact, compression=zipfile.ZIP_DEFLATED)
+        dump(model, artefact)
         vocabulary.write(words)
         return publish(
             destination,

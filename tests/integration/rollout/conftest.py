@@ -92,7 +92,7 @@ async def opened_lab(server: ApiServer, namespace: str) -> AsyncIterator[Lab]:
     pages = PodPages()
     await pages.start()
     try:
-        with KServeActor(server, namespace, pages) as actor:
+        async with KServeActor(server, namespace, pages) as actor:
             yield Lab(server, namespace, actor, pages)
     finally:
         await pages.close()

@@ -2,6 +2,7 @@
 (``tests/unit/rollout/plan/kserve_model.py``) on the objects of a real API server.
 """
 
+import asyncio
 import contextlib
 import threading
 from dataclasses import dataclass, field
@@ -61,13 +62,14 @@ class KServeActor:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.failure: BaseException | None = None
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join(30)
+        # It may wait for a page, which this very loop gives it.
+        await asyncio.to_thread(self._thread.join, 30)
         assert self.failure is None, self.failure
 
     def _run(self) -> None:

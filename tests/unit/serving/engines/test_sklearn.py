@@ -6,7 +6,6 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
-import skops.io
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -20,6 +19,8 @@ Y = (X[:, 0] + X[:, 1] > 1).astype(int)
 
 
 def saved(estimator: Any, folder: Path) -> Path:
+    import skops.io  # it looks at all of scikit-learn, which every process that collects tests would do
+
     file = folder / "model.skops"
     skops.io.dump(estimator, file)
     return file
