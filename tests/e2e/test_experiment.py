@@ -15,12 +15,13 @@ import pytest
 
 from models.tomato.leaves import LABELS, draw
 from scripts.cluster.program import Program
-from tests.e2e.support.gateway import RELEASE, Gateway, Steady, host, install
+from tests.e2e.support.gateway import RELEASE, Gateway, Reply, Steady, host, install
 from tests.e2e.support.kube import Kube
 from tests.e2e.support.processes import chart
 from tests.e2e.support.services import Service
 from tests.e2e.support.times import Times
 from tests.e2e.support.waiting import NotYet, wait_for
+from trellis.contracts.routing_table import RoutingTable
 
 HOST_NAME = host("experiment-e2e")
 #: Users a second; each comes once.
@@ -159,6 +160,45 @@ def test_people_read_it_in_kubectl_over_http_and_on_the_dashboard(
     assert [arm["version"] for arm in reply.json["arms"]] == ["v1", "v2"]
     page = gateway.ask("GET", "/dashboard")
     assert page.status == 200, page.body
+
+
+def _fingerprints(gateway: Gateway) -> dict[str, str]:
+    """By the revision that answers, once the controller has asked the pods of both versions."""
+    found = gateway.kube.get("configmap", "trellis-controller-table", gateway.namespace)
+    table = RoutingTable.model_validate_json(found["data"]["routing-table.json"])
+    arms = [arm for route in table.models.values() for arm in route.arms]
+    if not all(arm.fingerprint for arm in arms):
+        raise NotYet(f"the arms of table {table.version} are {arms}")
+    return {arm.serving_revision or "": arm.fingerprint for arm in arms}
+
+
+def test_equal_leaves_are_looked_at_once(gateway: Gateway) -> None:
+    """By the other version's own name, whose requests no experiment counts."""
+    known = wait_for("fingerprints of both versions", lambda: _fingerprints(gateway), 60)
+    services = [Service(gateway.kube, gateway.namespace, name) for name in ("tomato", "tomato-b")]
+    assert known.keys() == {service.newest for service in services}
+    assert len(set(known.values())) == 2, "the versions have one fingerprint"
+    rng = np.random.default_rng(8)
+
+    def ask(leaf: bytes, **headers: str) -> Reply:
+        named = {"content-type": "image/jpeg", "x-unit-id": "somebody", **headers}
+        reply = gateway.ask("POST", "/predict/tomato-b", leaf, **named)
+        assert reply.status == 200, reply.body
+        return reply
+
+    def look() -> tuple[bytes, Reply, Reply]:
+        leaf = draw(rng, LABELS[0])  # another each time
+        first, second = ask(leaf), ask(leaf)
+        if second.json["cache"] != "hit":
+            raise NotYet(f"the cache says {first.json['cache']}, then {second.json['cache']}")
+        return leaf, first, second
+
+    leaf, first, second = wait_for("answer that was kept", look, 60)
+    assert first.json["cache"] == "miss"
+    assert first.json["label"] == second.json["label"]
+    assert first.json["request_id"] != second.json["request_id"]
+    assert ask(leaf, **{"x-unit-id": "somebody else"}).json["cache"] == "hit"
+    assert ask(leaf, **{"cache-control": "no-cache"}).json["cache"] == "bypass"
 
 
 def test_gitops_owns_its_fields(gateway: Gateway) -> None:

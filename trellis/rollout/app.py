@@ -54,6 +54,7 @@ async def run(settings: Settings, metrics: ControllerMetrics) -> None:
             settings,
             served,
             tables,
+            session,
             _sources(settings, session),
             notifier,
             metrics,

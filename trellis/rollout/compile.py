@@ -26,6 +26,7 @@ class WeightedRevision:
     role: Literal["stable", "canary", "arm"]
     weight: float
     host: str | None = None
+    serving_revision: str | None = None
 
 
 class Trial(NamedTuple):
@@ -71,6 +72,7 @@ def compile_route(
             version=revision.version,
             revision=revision.revision,
             fingerprint=revision.fingerprint,
+            serving_revision=revision.serving_revision,
             role=revision.role,
             intervals=intervals[revision.revision],
         )

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Callable, Iterable
 
+import aiohttp
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
@@ -14,8 +15,10 @@ from trellis.rollout.cluster.counts import HeardCounts
 from trellis.rollout.cluster.experiment_world import ClusterExperiments
 from trellis.rollout.cluster.experiments import services_of
 from trellis.rollout.cluster.facts import Key
+from trellis.rollout.cluster.fingerprints import Fingerprints
 from trellis.rollout.cluster.gateways import ServiceHosts
 from trellis.rollout.cluster.knative import KnativeWeights
+from trellis.rollout.cluster.metadata import Metadata
 from trellis.rollout.cluster.publisher import TablePublisher
 from trellis.rollout.cluster.rollouts import Rollout
 from trellis.rollout.cluster.saved_table import SavedTable
@@ -41,8 +44,9 @@ Sources = Callable[[Cluster], Callable[[str], MetricsSource]]
 
 class ClusterPasses:
     """Passes over every Rollout and Experiment, and the routing table of the namespace ``served``;
-    without ``redis`` nothing that gateways saw is known. ``sources`` gives, of what is watched, where a
-    namespace's counters come from; ``interval`` is the time between two looks, in seconds.
+    without ``redis`` nothing that gateways saw is known. ``session`` asks pods for their fingerprints.
+    ``sources`` gives, of what is watched, where a namespace's counters come from; ``interval`` is the
+    time between two looks, in seconds.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class ClusterPasses:
         settings: Settings,
         served: str,
         tables: TableServer,
+        session: aiohttp.ClientSession,
         sources: Sources,
         notifier: Notifier,
         metrics: ControllerMetrics,
@@ -66,8 +71,14 @@ class ClusterPasses:
         )
         hosts = ServiceHosts(self.cluster, trials, lambda: self._publisher.version)
         self._saved = SavedTable(api, (served, settings.table_config_map), metrics, self._stir)
+        self._fingerprints = Fingerprints(self.cluster, served, Metadata(session).said, self._stir)
         self._publisher = TablePublisher(
-            self.cluster, served, self._saved, tables, lambda: hosts.recorded(served)
+            self.cluster,
+            served,
+            self._saved,
+            tables,
+            self._fingerprints.of,
+            lambda: hosts.recorded(served),
         )
         self.rollouts = Reconciler(
             self.cluster,
@@ -98,6 +109,7 @@ class ClusterPasses:
             group.create_task(known.run())
             group.create_task(self._saved.run())
             group.create_task(self._publisher.run(known.listed))
+            group.create_task(self._fingerprints.run(known.listed))
             group.create_task(self._of_rollouts.run(known.listed, lambda: _keys(known.rollouts)))
             group.create_task(
                 self._of_experiments.run(known.listed, lambda: _keys(known.experiments))
@@ -113,6 +125,7 @@ class ClusterPasses:
 
     def _service_changed(self, service: Key) -> None:
         self._publisher.stir()
+        self._fingerprints.stir()
         for rollout in self.cluster.rollouts_of(service):
             self._of_rollouts.due(rollout.key)
         for found in self.cluster.experiments:

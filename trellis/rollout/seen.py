@@ -11,7 +11,8 @@ class RevisionSeen:
 
     ``identity`` is equal for two revisions of the same artefact, image, command and environment;
     ``created`` in seconds since 1970. ``failing`` says why its containers cannot start, in words,
-    as soon as a container's state tells; empty where nothing is wrong.
+    as soon as a container's state tells; empty where nothing is wrong. ``grpc``: at the port where
+    requests come it answers gRPC alone.
     """
 
     name: str
@@ -20,6 +21,7 @@ class RevisionSeen:
     created: float
     ready: bool
     failing: str = ""
+    grpc: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,14 @@ class ServiceSeen:
     def newest(self) -> RevisionSeen | None:
         """The revision created last, where it is known already."""
         return self.revisions.get(self.created) if self.created else None
+
+    @property
+    def sole(self) -> RevisionSeen | None:
+        """The revision that all requests reach; None while they are split, one by one."""
+        shares = {name: share for name, share in self.traffic.items() if share}
+        if len(shares) != 1 or sum(shares.values()) != 100:
+            return None
+        return self.revisions.get(next(iter(shares)))
 
     @property
     def settled(self) -> bool:

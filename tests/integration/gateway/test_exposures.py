@@ -47,6 +47,19 @@ class Recording:
             {
                 "sentiment": {"arms": arms, "record": True, "experiment": "words", **route},
                 "quiet": arms,
+                # As a controller names it whose service's host leads to one revision after another.
+                "behind": {
+                    "arms": [
+                        one.arm(
+                            model="sentiment",
+                            fingerprint="one",
+                            revision="sentiment-predictor",
+                            servingRevision="v1-1",
+                            intervals=[[0, 1]],
+                        )
+                    ],
+                    "record": True,
+                },
                 "drowsy": {
                     "arms": [one.arm(model="drowsy", intervals=[[0, 1]])],
                     "record": True,
@@ -199,6 +212,22 @@ def test_an_answer_from_the_cache_is_an_exposure_too(recording: Recording, path:
         exposure = recording.of(f"cached-{number}-{name}")
         assert exposure.cached is (cache == "hit")
         assert exposure.revision == expected_arm("user 7")
+
+
+@pytest.mark.parametrize("path", ["/v2/models/behind/infer", "/predict/behind"])
+def test_a_hit_names_the_revision_that_would_have_served(recording: Recording, path: str) -> None:
+    document: Any = V2 if path.startswith("/v2") else SENTENCE
+    name = path.replace("/", ".")
+    told: list[str] = []
+    until = time.monotonic() + WITHIN_SECONDS
+    while "hit" not in told:  # the cache's Redis is reached beside the requests
+        assert time.monotonic() < until, told
+        headers = head(f"behind-{len(told)}-{name}")
+        told.append(post_json(recording.gateway.url + path, document, headers)[1]["x-cache"])
+    for number, cache in enumerate(told):
+        exposure = recording.of(f"behind-{number}-{name}")
+        assert exposure.cached is (cache == "hit")
+        assert (exposure.arm, exposure.revision) == ("sentiment-predictor", "v1-1")
 
 
 def until_inside(gateway: Gateway, model: str) -> None:

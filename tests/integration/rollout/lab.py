@@ -255,6 +255,7 @@ class Lab:
                 settings,
                 self.namespace,
                 tables or TableServer(),
+                session,
                 lambda cluster: lambda _: DirectScrape(session, self._pods_of(cluster)),
                 notifier,
                 self.metrics,

@@ -399,7 +399,6 @@ def test_the_notes_tell_how_it_is_used_and_what_it_costs(helm: Helm) -> None:
     assert "--set rollout.enabled=true" in told
     assert "gateway.routes is empty" not in told
     assert "NOTE: controller" not in told
-    assert "gateways pass on REST only" in told
     assert "moved by hand" in told
     assert "rollout.enabled" not in helm.notes(PLATFORM)
     alone = helm.notes(PLATFORM, {"controller": {**on, "replicas": 1}})

@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -57,17 +58,19 @@ def no_counters(_namespace: str) -> MetricsSource:
 
 async def test_what_a_newer_controller_counts_for_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     metrics = ControllerMetrics(CollectorRegistry())
-    passes = ClusterPasses(
-        Empty(Connection("http://127.0.0.1:9", False, "farm"), metrics),
-        Settings(namespace="farm"),
-        "farm",
-        TableServer(),
-        lambda _cluster: no_counters,
-        Notifier(()),
-        metrics,
-        None,
-        5.0,
-    )
+    async with aiohttp.ClientSession() as session:
+        passes = ClusterPasses(
+            Empty(Connection("http://127.0.0.1:9", False, "farm"), metrics),
+            Settings(namespace="farm"),
+            "farm",
+            TableServer(),
+            session,
+            lambda _cluster: no_counters,
+            Notifier(()),
+            metrics,
+            None,
+            5.0,
+        )
     passes.cluster.experiments.replace([object_of("leaves", plan={"identity": LEAVES})])
     passes.cluster.rollouts.replace([object_of("slow", phase="Progressing")])
     monkeypatch.setattr(type(passes.cluster), "is_heard", True)

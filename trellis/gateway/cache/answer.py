@@ -28,14 +28,19 @@ class CachedAnswer(NamedTuple):
     def may_be_kept(self, target: Target, limit: int) -> bool:
         """Whether others may get this answer: a 200 of ``target`` itself, at most ``limit`` bytes.
 
-        A tag host may already lead to another revision than the routing table says: an answer
-        that names another version or revision is this caller's alone.
+        A host may already lead to another revision than the routing table says: an answer
+        that names another version or revision is this caller's alone. Where the table says how the
+        revision calls itself, so is an answer that names none: the next one may name nothing.
         """
+        arm = target.arm
+        names = {None, arm.revision.encode()}
+        if arm.serving_revision is not None:
+            names = {arm.serving_revision.encode()}
         return (
             self.status == 200
             and len(self.body) <= limit
-            and self.header(b"x-model-version") in {None, target.arm.version.encode()}
-            and self.header(b"x-model-revision") in {None, target.arm.revision.encode()}
+            and self.header(b"x-model-version") in {None, arm.version.encode()}
+            and self.header(b"x-model-revision") in names
             and self.header(b"content-encoding") is None
             and self.header(b"set-cookie") is None
             and not self._for_one_only()
@@ -55,11 +60,11 @@ class CachedAnswer(NamedTuple):
         return self._replace(headers=kept)
 
     def served_by(self, target: Target) -> "CachedAnswer":
-        """With the headers that say which arm answers."""
+        """With the headers that say who answers, as an answer that is computed has them."""
         arm = target.arm
         who = (
             (b"x-model-version", arm.version.encode()),
-            (b"x-model-revision", arm.revision.encode()),
+            (b"x-model-revision", (arm.serving_revision or arm.revision).encode()),
         )
         return CachedAnswer(self.status, self.headers + who, self.body)
 

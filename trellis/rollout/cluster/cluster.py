@@ -1,7 +1,7 @@
 """All that is watched, joined: from any object's change to the InferenceService that it concerns."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from trellis.rollout.cluster import facts
@@ -144,6 +144,14 @@ class Cluster:
             for pod in self._pods.of(key)
             if pod.revision in revisions
         )
+
+    def revisions_in(self, namespace: str) -> Iterator[Revision]:
+        """All revisions of a namespace."""
+        return (found for found in self._revisions if found.key[0] == namespace)
+
+    def pods_in(self, namespace: str) -> Iterator[PodFact]:
+        """All pods of a namespace's revisions."""
+        return (found for found in self._pods if found.key[0] == namespace)
 
     def _service_changed(self, before: Service | None, after: Service | None) -> None:
         self._tell(before or after, lambda found: found.key)

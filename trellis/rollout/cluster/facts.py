@@ -14,6 +14,7 @@ from trellis.rollout.cluster.identity import (
     Artefact,
     artefact,
     model_name,
+    speaks_grpc,
     storage_variable,
 )
 from trellis.rollout.cluster.owners import Owner, weight_owner
@@ -67,10 +68,14 @@ class KnativeService:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """``service`` is the Knative Service."""
+    """``service`` is the Knative Service; ``model`` the name that its container is told, else empty;
+    ``grpc``: its one port speaks gRPC and no REST.
+    """
 
     key: Key
     service: str
+    model: str
+    grpc: bool
     artefact: Artefact
     created: float
     ready: bool
@@ -170,6 +175,8 @@ def revision(raw: Raw) -> Revision | None:
     return Revision(
         key=key_of(raw),
         service=owner,
+        model=model_name(raw),
+        grpc=speaks_grpc(raw),
         artefact=artefact(raw),
         created=_seconds(metadata.get("creationTimestamp")),
         ready=ready.get("status") == "True",

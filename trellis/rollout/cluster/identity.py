@@ -22,6 +22,7 @@ _SOURCES = "internal.serving.kserve.io/storage"
 _SOURCE_VARIABLE = "STORAGE_URI"
 MAIN = "kserve-container"
 _MODEL_NAME = "--model_name"
+_GRPC_PORT = "h2c"
 _FIELDS = ("name", "image", "command", "args", "env", "envFrom")
 
 
@@ -80,6 +81,12 @@ def model_name(template: Mapping[str, Any]) -> str:
         if flag == _MODEL_NAME:
             return value if given else "".join(words[place + 1 : place + 2])
     return ""
+
+
+def speaks_grpc(template: Mapping[str, Any]) -> bool:
+    """Whether the one port that Knative gives a container is for gRPC: it speaks HTTP/2 to that alone."""
+    ports = _main((template.get("spec") or {}).get("containers") or []).get("ports") or []
+    return any(port.get("name") == _GRPC_PORT for port in ports)
 
 
 def _main(containers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from trellis.contracts.routing_table import ModelRoute, RoutingTable
 from trellis.rollout.cluster.facts import Key
+from trellis.rollout.cluster.keeping import FingerprintOf
 from trellis.rollout.cluster.rivals import Rivals
 from trellis.rollout.cluster.routes import Known, Routes, routes_of
 from trellis.rollout.cluster.saved_table import Saved, SavedTable, TooLarge, still_remembered
@@ -56,11 +57,13 @@ class TablePublisher:
         namespace: str,
         saved: SavedTable,
         server: TableServer,
+        fingerprint_of: FingerprintOf,
         recorded: Recorded = dict,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._world, self._namespace, self._server = world, namespace, server
         self._saved, self._recorded, self._clock = saved, recorded, clock
+        self._fingerprint_of = fingerprint_of
         self._table: RoutingTable | None = None
         self._assignments: dict[Key, tuple[str, Assignment | None]] = {}
         self._left_out: Mapping[str, str] = {}
@@ -198,17 +201,14 @@ class TablePublisher:
     def _next(
         self, previous: RoutingTable, present: Saved | None
     ) -> tuple[RoutingTable, Mapping[str, ModelRoute]]:
-        routes = routes_of(self._world, self._namespace, self._assigned(), previous)
+        routes = routes_of(
+            self._world, self._namespace, self._assigned(), previous, self._fingerprint_of
+        )
         self._tell_left_out(routes)
         before = dict(present.routes) if present else {}
         recorded = {m: w for m, w in self._recorded().items() if m not in routes.trials}
         table = compile_table(
-            routes.models,
-            None,
-            previous,
-            remembered=before,
-            trials=routes.trials,
-            recorded=recorded,
+            routes.models, None, previous, before, trials=routes.trials, recorded=recorded
         )
         return table, still_remembered(before, previous, table)
 

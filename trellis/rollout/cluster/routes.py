@@ -13,10 +13,11 @@ from typing import Protocol
 from trellis.contracts.routing_table import Arm, RoutingTable
 from trellis.rollout.cluster.cluster import Address
 from trellis.rollout.cluster.facts import Key
+from trellis.rollout.cluster.keeping import NOTHING, FingerprintOf, keeping
 from trellis.rollout.cluster.table import Keyed
 from trellis.rollout.compile import Trial, WeightedRevision, compile_table
 from trellis.rollout.experiments.assignment import AssignedArm, Assignment
-from trellis.rollout.seen import ServiceSeen
+from trellis.rollout.seen import RevisionSeen, ServiceSeen
 
 
 class Known(Protocol):
@@ -52,19 +53,32 @@ def routes_of(
     namespace: str,
     assignments: Iterable[Assignment],
     previous: RoutingTable | None,
+    fingerprint_of: FingerprintOf,
 ) -> Routes:
     """Of what is known now; of two ``assignments`` of one model the first counts.
 
     An arm whose InferenceService is gone stays where ``previous`` has it: whom it leads to is for the
-    experiment to say.
+    experiment to say. A fingerprint that is not known yet is the one that ``previous`` has of the same
+    revision.
     """
     routes = Routes()
     for service in sorted(known.services, key=lambda found: found.key):
-        if service.key[0] == namespace and (own := _own(known, service.key)):
+        if service.key[0] == namespace and (
+            own := _own(known, service.key, previous, fingerprint_of)
+        ):
             _take(routes, service.key[1], [own])
     trialled = set[str]()
     for assigned in assignments:
-        found = (_arm(known, namespace, arm, previous, assigned.model) for arm in assigned.arms)
+        found = (
+            _arm(
+                known,
+                namespace,
+                arm,
+                _before(previous, assigned.model, arm.revision),
+                fingerprint_of,
+            )
+            for arm in assigned.arms
+        )
         arms = [arm for arm in found if arm is not None]
         if assigned.model in trialled or len(arms) < len(assigned.arms):
             continue
@@ -88,45 +102,64 @@ def _take(
     routes.trials.update(trials)
 
 
-def _own(known: Known, key: Key) -> WeightedRevision | None:
+def _own(
+    known: Known, key: Key, previous: RoutingTable | None, fingerprint_of: FingerprintOf
+) -> WeightedRevision | None:
     """The service's own host, from its first revision that is ready on."""
     seen, address = known.seen(key), known.address(key)
-    holder = seen.revisions.get(seen.rolled_out or seen.ready or "") if seen else None
-    if holder is None or address is None:
+    holder = _holder(seen) if seen else None
+    if seen is None or holder is None or address is None:
         return None
+    before = _before(previous, key[1], address.name)
+    sole = holder if seen.sole == holder else None
+    kept = keeping(sole, holder.version, before, fingerprint_of)
     return WeightedRevision(
         url=_url(address, key[0]),
-        grpc_address=None,
+        grpc_address=_grpc_address(address, key[0], holder),
         model=address.model,
         version=holder.version,
         revision=address.name,
-        fingerprint="",
+        fingerprint=kept.fingerprint,
+        serving_revision=kept.serving_revision,
         role="stable",
         weight=1,
     )
 
 
 def _arm(
-    known: Known, namespace: str, arm: AssignedArm, previous: RoutingTable | None, model: str
+    known: Known,
+    namespace: str,
+    arm: AssignedArm,
+    before: Arm | None,
+    fingerprint_of: FingerprintOf,
 ) -> WeightedRevision | None:
-    address = known.address((namespace, arm.service))
+    key = namespace, arm.service
+    seen, address = known.seen(key), known.address(key)
+    kept = NOTHING
     if address is not None:
         url, answers_to = _url(address, namespace), address.model
-    elif before := _before(previous, model, arm.revision):
-        url, answers_to = before.url, before.model
+        grpc_address = _grpc_address(address, namespace, _holder(seen) if seen else None)
+        kept = keeping(seen.sole if seen else None, arm.version, before, fingerprint_of)
+    elif before is not None:
+        url, answers_to, grpc_address = before.url, before.model, before.grpc_address
     else:
         return None
     return WeightedRevision(
         url=url,
-        grpc_address=None,
+        grpc_address=grpc_address,
         model=answers_to,
         version=arm.version,
         revision=arm.revision,
-        # Not known here: without it no gateway keeps answers, which might be another version's.
-        fingerprint="",
+        fingerprint=kept.fingerprint,
+        serving_revision=kept.serving_revision,
         role="arm",
         weight=arm.weight,
     )
+
+
+def _holder(seen: ServiceSeen) -> RevisionSeen | None:
+    """The revision that holds the rest of the traffic."""
+    return seen.revisions.get(seen.rolled_out or seen.ready or "")
 
 
 def _before(previous: RoutingTable | None, model: str, revision: str) -> Arm | None:
@@ -135,5 +168,13 @@ def _before(previous: RoutingTable | None, model: str, revision: str) -> Arm | N
     return next((arm for arm in arms if arm.revision == revision), None)
 
 
+def _host(address: Address, namespace: str) -> str:
+    return f"{address.name}.{namespace}.svc.cluster.local"
+
+
 def _url(address: Address, namespace: str) -> str:
-    return f"http://{address.name}.{namespace}.svc.cluster.local"
+    return f"http://{_host(address, namespace)}"
+
+
+def _grpc_address(address: Address, namespace: str, holder: RevisionSeen | None) -> str | None:
+    return f"{_host(address, namespace)}:80" if holder is not None and holder.grpc else None

@@ -75,4 +75,5 @@ def _revision_seen(found: Revision, service: Service, pods: Sequence[PodFact]) -
         created=found.created,
         ready=found.ready,
         failing=words,
+        grpc=found.grpc,
     )

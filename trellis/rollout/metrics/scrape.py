@@ -17,6 +17,7 @@ from trellis.rollout.metrics.families import (
     of_queue_proxy,
     of_trellis,
 )
+from trellis.rollout.metrics.page import Refused, Unreadable, read_page
 from trellis.rollout.metrics.port import (
     BY_REQUEST,
     Counters,
@@ -28,8 +29,7 @@ from trellis.rollout.metrics.port import (
 
 PROXY_PORT = 9091
 OWN_PORT = 8080
-#: Of one page: seconds and bytes. Pages at once, over all services.
-PAGE_SECONDS = 3.0
+#: Of one page. Pages at once, over all services.
 PAGE_BYTES = 8 * 2**20
 AT_ONCE = 32
 
@@ -37,14 +37,6 @@ COUNTS_OFF = (
     "queue-proxy exports no request counts (port {port} of pod {pod} refuses): set"
     " request-metrics-protocol: prometheus in ConfigMap config-observability of Knative"
 )
-
-
-class _Refused(Exception):
-    """Nothing listens there."""
-
-
-class _Unreadable(Exception):
-    """Why a page could not be read, in words."""
 
 
 class _Told(NamedTuple):
@@ -127,12 +119,12 @@ class DirectScrape:
         try:
             page = await self._page(pod, self._proxy_port)
             found = of_queue_proxy(samples(page, PROXY_NAMES), service, guardrails)
-        except _Refused:
+        except Refused:
             if pod.terminating or not pod.ready:  # not yet, or not any more
                 return _Told(unread=f"queue-proxy of pod {pod.name} does not listen"), 0.0
             off = COUNTS_OFF.format(port=self._proxy_port, pod=pod.name)
             return _Told(problems={rail.name: off for rail in guardrails}), 0.0
-        except (_Unreadable, ValueError, KeyError) as error:
+        except (Unreadable, ValueError, KeyError) as error:
             return _Told(unread=f"queue-proxy's metrics of pod {pod.name}: {error}"), 0.0
         return _Told(found.counters, problems=found.problems), found.tagged
 
@@ -141,37 +133,12 @@ class DirectScrape:
         try:
             page = await self._page(pod, self._own_port)
             found = of_trellis(samples(page, OWN_NAMES), pod.revision, guardrails)
-        except _Refused:
+        except Refused:
             return _Told(unread=f"the predictor of pod {pod.name} does not listen")
-        except (_Unreadable, ValueError, KeyError) as error:
+        except (Unreadable, ValueError, KeyError) as error:
             return _Told(unread=f"the predictor's metrics of pod {pod.name}: {error}")
         return _Told(found.counters, problems=found.problems)
 
     async def _page(self, pod: Pod, port: int) -> bytes:
-        host = f"[{pod.address}]" if ":" in (pod.address or "") else pod.address
-        try:
-            async with (
-                self._places,
-                asyncio.timeout(PAGE_SECONDS),
-                self._session.get(
-                    f"http://{host}:{port}/metrics", allow_redirects=False
-                ) as response,
-            ):
-                if response.status != 200:
-                    raise _Unreadable(f"answered {response.status}")
-                page = await response.content.read(PAGE_BYTES + 1)
-                while len(page) <= PAGE_BYTES and (
-                    more := await response.content.read(PAGE_BYTES + 1 - len(page))
-                ):
-                    page += more
-        except TimeoutError:
-            raise _Unreadable(f"no answer within {PAGE_SECONDS:g} s") from None
-        except aiohttp.ClientConnectorError as error:
-            if isinstance(error.os_error, ConnectionRefusedError):
-                raise _Refused from None
-            raise _Unreadable(f"cannot be reached ({type(error.os_error).__name__})") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise _Unreadable(f"cannot be read ({type(error).__name__})") from None
-        if len(page) > PAGE_BYTES:
-            raise _Unreadable(f"more than {PAGE_BYTES // 2**20} MiB")
-        return page
+        async with self._places:
+            return await read_page(self._session, pod.address or "", port, "/metrics", PAGE_BYTES)

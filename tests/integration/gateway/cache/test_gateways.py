@@ -40,8 +40,14 @@ class Pair:
             upstream.arm(model="sentiment", fingerprint=f"sha256:{upstream.name}", intervals=part)
             for upstream, part in zip(upstreams, ([[0, 0.5]], [[0.5, 1]]), strict=True)
         )
+        behind = {**one, "revision": "sentiment-predictor", "intervals": [[0, 1]]}
         table = table_of(
-            {"sentiment": [one, two], "uncached": {"arms": [one, two], "cacheSeconds": 0}}
+            {
+                "sentiment": [one, two],
+                "uncached": {"arms": [one, two], "cacheSeconds": 0},
+                "behind": [{**behind, "servingRevision": one["revision"]}],
+                "moved": [{**behind, "servingRevision": "another-revision"}],
+            }
         )
         self.gateways = []
         for name in ("first", "second"):
@@ -104,6 +110,14 @@ def test_an_answer_from_the_cache_tells_the_version_to_whoever_asked_for_it(pair
         outcome, answer = pair.infer(0, "told", x_model_version="v2")
         assert outcome == expected
         assert (answer[1]["x-model-version"], answer[1]["x-model-revision"]) == ("v2", "v2-1")
+
+
+def test_an_answer_is_kept_where_it_names_the_revision_that_the_table_says(pair: Pair) -> None:
+    for place, expected in ((0, "miss"), (1, "hit")):
+        outcome, answer = pair.infer(place, "by its own name", "behind", x_model_version="v1")
+        assert outcome == expected
+        assert answer[1]["x-model-revision"] == "v1-1"
+    assert [pair.infer(0, "moved on", "moved")[0] for _ in range(2)] == ["miss"] * 2
 
 
 def test_equal_requests_at_both_at_once_are_computed_once(pair: Pair) -> None:

@@ -54,7 +54,12 @@ class Place:
         self.server = TableServer()
         self.saved = SavedTable(api, (namespace, NAME), metrics, self._stir)
         self.publisher = TablePublisher(
-            world, "farm", self.saved, self.server, clock=lambda: clock or 1_700_000_000.0
+            world,
+            "farm",
+            self.saved,
+            self.server,
+            world.fingerprint_of,
+            clock=lambda: clock or 1_700_000_000.0,
         )
 
     def _stir(self) -> None:
@@ -342,6 +347,35 @@ async def test_one_that_does_not_hear_all_follows_the_kept_table(
         half.is_heard = True
         await other.publisher.renew()
         assert "tomato-c" not in (await other.offered()).models
+
+
+async def test_one_that_has_not_asked_yet_goes_on_with_what_another_found(
+    api: Api, namespace: str, metrics: ControllerMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher_module, "LOOK_SECONDS", 0.0)
+    async with followed(Place(api, namespace, metrics, World(tomato="v1"))) as first:
+        await first.publisher.renew()
+    barred = Barred(api)
+    asked, unasked = World(tomato="v1"), World(tomato="v1")
+    asked.fingerprints = {"tomato-predictor-00001": "sha256:1"}
+    one = Place(barred, namespace, metrics, asked)
+    other = Place(barred, namespace, metrics, unasked)
+    async with followed(one), followed(other):
+        runs = (place.publisher.run(all_listed) for place in (one, other))
+        async with running(next(runs)), running(next(runs)):
+            table = await other.until_version(first.publisher.version + 1)
+            assert table.models["tomato"].arms[0].fingerprint == "sha256:1"
+            assert await one.offered() == table
+            for place in (other, one) * 5:
+                place.publisher.stir()
+                await asyncio.sleep(0)
+            # Then both have asked all pods, and found one that says another.
+            asked.fingerprints = unasked.fingerprints = {"tomato-predictor-00001": ""}
+            other.publisher.stir()
+            without = await one.until_version(table.version + 1)
+            assert without.models["tomato"].arms[0].fingerprint == ""
+            assert await other.until_version(without.version) == without
+    assert barred.patched == 2
 
 
 async def test_of_two_that_never_agree_one_gives_way(

@@ -10,7 +10,7 @@ from tests.integration.ports import free_port
 from tests.integration.rollout.metrics.pages import Pages, lister, page_of, pod
 from trellis.contracts.rollout import Guardrail
 from trellis.rollout.looks import Count
-from trellis.rollout.metrics import scrape
+from trellis.rollout.metrics import page, scrape
 from trellis.rollout.metrics.port import Pod, Readings
 from trellis.rollout.metrics.scrape import DirectScrape
 
@@ -77,7 +77,7 @@ async def test_slow_and_boundless_pages_are_given_up(
     monkeypatch.setattr(scrape, "PAGE_BYTES", 4096)
     readings = await read(session, pod("a", "v2"), proxy_port=pages.port)
     assert "queue-proxy's metrics of pod a: more than" in readings.unread["a"]
-    monkeypatch.setattr(scrape, "PAGE_SECONDS", 0.05)
+    monkeypatch.setattr(page, "PAGE_SECONDS", 0.05)
     pages.seconds = 30
     readings = await read(session, pod("a", "v2"), proxy_port=pages.port)
     assert "no answer within 0.05 s" in readings.unread["a"]

@@ -47,6 +47,19 @@ def test_what_is_not_for_others_is_not_kept(alone: CachedAnswer) -> None:
     assert not alone.may_be_kept(TARGET, limit=2)
 
 
+@pytest.mark.parametrize(
+    ("names", "kept"),
+    [(b"r1-00002", True), (b"r1-00001", False), (b"r1", False), (None, False)],
+    ids=["its-own", "another-revision", "the-arm", "none"],
+)
+def test_where_the_table_says_how_the_revision_calls_itself_it_must_do_so(
+    names: bytes | None, *, kept: bool
+) -> None:
+    behind = target_of(serving_revision="r1-00002")
+    who = ((b"x-model-version", b"v1"), *(() if names is None else ((b"x-model-revision", names),)))
+    assert answer(*who).may_be_kept(behind, limit=2) is kept
+
+
 def test_only_the_contents_headers_are_kept() -> None:
     content = (
         (b"content-type", b"application/octet-stream"),
@@ -60,6 +73,10 @@ def test_who_answers_now_is_told() -> None:
     assert answer().served_by(target_of(revision="r9")).headers == (
         (b"x-model-version", b"v1"),
         (b"x-model-revision", b"r9"),
+    )
+    assert answer().served_by(target_of(serving_revision="r1-00002")).headers == (
+        (b"x-model-version", b"v1"),
+        (b"x-model-revision", b"r1-00002"),
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from trellis.contracts.tensors import Name
-from trellis.rollout.cluster.identity import artefact, model_name
+from trellis.rollout.cluster.identity import artefact, model_name, speaks_grpc
 
 SOURCE = "internal.serving.kserve.io/storage-initializer-sourceuri"
 
@@ -115,3 +115,20 @@ def test_the_name_that_a_container_answers_to(container: dict[str, list[str]], n
     main = {"name": "kserve-container", **container}
     assert model_name({"spec": {"containers": [sidecar, main]}}) == name
     assert model_name({"spec": {}}) == ""
+
+
+@pytest.mark.parametrize(
+    ("container", "told"),
+    [
+        ({"ports": [{"name": "h2c", "containerPort": 8081}]}, True),
+        ({"ports": [{"name": "http1", "containerPort": 8080}]}, False),
+        ({"ports": [{"containerPort": 8080}]}, False),
+        ({}, False),
+    ],
+    ids=["h2c", "http1", "nameless", "none"],
+)
+def test_what_speaks_grpc_has_a_port_of_that_name(container: dict[str, Any], *, told: bool) -> None:
+    assert speaks_grpc(template(**container)) is told
+    agent: dict[str, Any] = template(**container)
+    agent["spec"]["containers"].insert(0, {"name": "agent", "ports": [{"name": "h2c"}]})
+    assert speaks_grpc(agent) is told

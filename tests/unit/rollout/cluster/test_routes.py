@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +22,20 @@ class Services:
     def __init__(self, **versions: str) -> None:
         self.versions = {name.replace("_", "-"): version for name, version in versions.items()}
         self.services = [Named(("farm", name)) for name in self.versions]
+        self.fingerprints: dict[str, str] = {}  #: by revision; of others it is not known
+        self.canaries: dict[str, str] = {}  #: versions with a tenth of a service's requests
+        self.grpc = False
 
     def seen(self, key: Key) -> ServiceSeen | None:
         if key[1] not in self.versions:
             return None
         version, name = self.versions[key[1]], f"{key[1]}-predictor-00001"
+        found = {name: RevisionSeen(name, version, "i", 1.0, ready=True, grpc=self.grpc)}
+        traffic = {name: 100, f"{key[1]}-predictor-00000": 0}
+        if canary := self.canaries.get(key[1]):
+            other = f"{key[1]}-predictor-00002"
+            found[other] = RevisionSeen(other, canary, "j", 2.0, ready=True)
+            traffic = {name: 90, other: 10}
         return ServiceSeen(
             name=key[1],
             token="1",
@@ -34,8 +44,12 @@ class Services:
             created=name,
             ready=name,
             rolled_out=name,
-            revisions={name: RevisionSeen(name, version, "i", 1.0, ready=True)},
+            revisions=found,
+            traffic=traffic,
         )
+
+    def fingerprint_of(self, revision: RevisionSeen) -> str | None:
+        return self.fingerprints.get(revision.name)
 
     def address(self, key: Key) -> Address | None:
         return Address(f"{key[1]}-predictor", key[1]) if key[1] in self.versions else None
@@ -61,6 +75,15 @@ def assigned(experiment: str = "leaves", **services: str) -> Assignment:
     )
 
 
+def routes(
+    known: Services,
+    assignments: Iterable[Assignment] = (),
+    previous: RoutingTable | None = None,
+    namespace: str = "farm",
+) -> Routes:
+    return routes_of(known, namespace, assignments, previous, known.fingerprint_of)
+
+
 def table(routes: Routes) -> RoutingTable:
     return compile_table(routes.models, None, None, trials=routes.trials)
 
@@ -69,48 +92,131 @@ BOTH = Services(tomato="v1", tomato_b="v2")
 
 
 def test_a_service_leads_to_its_own_host() -> None:
-    found = table(routes_of(BOTH, "farm", (), None))
+    found = table(routes(BOTH))
     assert {name: route.arms[0].url for name, route in found.models.items()} == {
         "tomato": "http://tomato-predictor.farm.svc.cluster.local",
         "tomato-b": "http://tomato-b-predictor.farm.svc.cluster.local",
     }
     assert not any(route.record for route in found.models.values())
-    assert routes_of(BOTH, "shop", (), None).models == {}
+    assert routes(BOTH, namespace="shop").models == {}
 
 
 def test_an_experiment_leads_to_its_arms_and_leaves_each_its_own_name() -> None:
-    found = table(routes_of(BOTH, "farm", [assigned(v1="tomato", v2="tomato-b")], None))
+    found = table(routes(BOTH, [assigned(v1="tomato", v2="tomato-b")]))
     route = found.models["tomato"]
     assert (route.experiment, route.record, route.attribution_window) == ("leaves", True, 60)
     assert [(arm.url, arm.model, arm.version, arm.role, arm.weight) for arm in route.arms] == [
         ("http://tomato-predictor.farm.svc.cluster.local", "tomato", "v1", "arm", 0.5),
         ("http://tomato-b-predictor.farm.svc.cluster.local", "tomato-b", "v2", "arm", 0.5),
     ]
-    # An answer may be kept by a fingerprint only, and that of an arm is not known here.
-    assert {arm.fingerprint for arm in route.arms} == {""}
     (own,) = found.models["tomato-b"].arms
     assert (own.model, own.weight) == ("tomato-b", 1)
 
 
 def test_an_arm_whose_service_went_stays_until_the_experiment_says_otherwise() -> None:
     experiment = assigned(v1="tomato", v2="tomato-b")
-    before = table(routes_of(BOTH, "farm", [experiment], None))
+    before = table(routes(BOTH, [experiment]))
     gone = Services(tomato="v1")
-    found = table(routes_of(gone, "farm", [experiment], before))
+    found = table(routes(gone, [experiment], before))
     assert found.models["tomato"] == before.models["tomato"]
     assert "tomato-b" not in found.models
-    unknown = routes_of(gone, "farm", [experiment], None)
+    unknown = routes(gone, [experiment])
     assert unknown.trials == {}
     assert [arm.revision for arm in unknown.models["tomato"]] == ["tomato-predictor"]
 
 
 def test_of_two_experiments_of_one_model_the_first_counts() -> None:
     first, second = assigned("one", v1="tomato", v2="tomato-b"), assigned("two", v1="tomato")
-    found = table(routes_of(BOTH, "farm", [first, second], None))
+    found = table(routes(BOTH, [first, second]))
     assert found.models["tomato"].experiment == "one"
 
 
 def test_a_service_that_no_table_can_hold_leaves_the_others_theirs() -> None:
-    routes = routes_of(Services(bean="bean:v1", tomato="v1"), "farm", (), None)
-    assert set(routes.models) == {"tomato"}
-    assert set(routes.left_out) == {"bean"}
+    found = routes(Services(bean="bean:v1", tomato="v1"))
+    assert set(found.models) == {"tomato"}
+    assert set(found.left_out) == {"bean"}
+
+
+def keeps(found: Routes, model: str = "tomato") -> list[tuple[str, str | None]]:
+    """By what gateways keep the answers of a model's arms."""
+    return [(arm.fingerprint, arm.serving_revision) for arm in table(found).models[model].arms]
+
+
+def test_answers_of_one_revision_alone_are_kept_by_its_fingerprint() -> None:
+    known = Services(tomato="v1")
+    assert keeps(routes(known)) == [("", None)]  # not known yet
+    known.fingerprints = {"tomato-predictor-00001": "sha256:1"}
+    assert keeps(routes(known)) == [("sha256:1", "tomato-predictor-00001")]
+    known.fingerprints = {"tomato-predictor-00001": ""}
+    assert keeps(routes(known)) == [("", None)]
+
+
+def test_no_answers_are_kept_while_requests_are_split() -> None:
+    known = Services(tomato="v1")
+    known.fingerprints = {
+        "tomato-predictor-00001": "sha256:1",
+        "tomato-predictor-00002": "sha256:2",
+    }
+    before = table(routes(known))
+    known.canaries = {"tomato": "v2"}
+    assert keeps(routes(known, previous=before)) == [("", None)]
+    known.canaries = {"tomato": "v1"}  # the same version, and another revision
+    assert keeps(routes(known, previous=before)) == [("", None)]
+
+
+def test_what_another_controller_found_holds_until_this_one_knows() -> None:
+    known = Services(tomato="v1")
+    known.fingerprints = {"tomato-predictor-00001": "sha256:1"}
+    experiment = assigned(v1="tomato")
+    for assignments in ([], [experiment]):
+        kept = table(routes(known, assignments))
+        unasked = Services(tomato="v1")
+        assert table(routes(unasked, assignments, kept)).models == kept.models
+        unasked.fingerprints = {"tomato-predictor-00001": ""}
+        assert keeps(routes(unasked, assignments, kept)) == [("", None)]
+        # Of another version, or another revision, it says nothing.
+        other = Services(tomato="v1.1")
+        assert keeps(routes(other, [assigned(**{"v1.1": "tomato"})], kept)) == [("", None)]
+        (arm,) = kept.models["tomato"].arms
+        older = arm.model_copy(update={"serving_revision": "tomato-predictor-00000"})
+        route = kept.models["tomato"].model_copy(update={"arms": (older,)})
+        before = kept.model_copy(update={"models": {"tomato": route}})
+        assert keeps(routes(Services(tomato="v1"), assignments, before)) == [("", None)]
+
+
+def test_an_arm_keeps_answers_of_the_version_that_was_assigned() -> None:
+    known = Services(tomato="v1", tomato_b="v2")
+    known.fingerprints = {
+        "tomato-predictor-00001": "sha256:1",
+        "tomato-b-predictor-00001": "sha256:2",
+    }
+    experiment = assigned(v1="tomato", v2="tomato-b")
+    both = [("sha256:1", "tomato-predictor-00001"), ("sha256:2", "tomato-b-predictor-00001")]
+    assert keeps(routes(known, [experiment])) == both
+    known.versions["tomato-b"] = "v3"
+    assert keeps(routes(known, [experiment])) == [both[0], ("", None)]
+    known.canaries = {"tomato": "v2"}
+    assert keeps(routes(known, [experiment])) == [("", None)] * 2
+
+
+def test_of_a_service_that_is_gone_nothing_is_kept() -> None:
+    known = Services(tomato="v1", tomato_b="v2")
+    known.fingerprints = {"tomato-b-predictor-00001": "sha256:2"}
+    experiment = assigned(v1="tomato", v2="tomato-b")
+    before = table(routes(known, [experiment]))
+    del known.versions["tomato-b"]
+    assert keeps(routes(known, [experiment], before)) == [("", None)] * 2
+
+
+def test_a_revision_that_speaks_grpc_has_its_address_too() -> None:
+    known = Services(tomato="v1")
+    assert [arm.grpc_address for arm in table(routes(known)).models["tomato"].arms] == [None]
+    known.grpc = True
+    address = "tomato-predictor.farm.svc.cluster.local:80"
+    for assignments in ([], [assigned(v1="tomato")]):
+        kept = table(routes(known, assignments))
+        (arm,) = kept.models["tomato"].arms
+        assert (arm.grpc_address, arm.url) == (address, f"http://{address[:-3]}")
+    # It stays reachable as the table had it, for as long as the experiment has the arm.
+    gone = routes(Services(bean="v1"), [assigned(v1="tomato")], kept)
+    assert table(gone).models["tomato"].arms[0].grpc_address == address
