@@ -7,9 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKS := dev local cluster serving serving-gpu keras sklearn gateway controller
 UP_ARGS ?= --default_model tomato
 TEST_ARGS ?=
-# Most tests wait for processes that they started: more at once than there are cores, a group to each (see
-# tests/conftest.py; its name follows the @ of a test's), and those that take long first, which are not
-# those with the most tests.
+# Most tests wait for processes that they started: more at once than there are cores, a file or several to
+# each (tests/conftest.py), and those that take long first, which are not those with the most tests.
 # Without bytecode each of them would compile all tests anew, and each process that they start all of Trellis.
 TEST_PROCESSES ?= 5
 BENCH_ARGS ?=
@@ -52,7 +51,7 @@ run: install ## start Trellis on this machine: gateway, page and all models of m
 
 test: $(VENV)/dev.installed ## run the tests
 	@env -u PYTHONDONTWRITEBYTECODE \
-	  $(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=loadgroup --no-loadscope-reorder $(TEST_ARGS)
+	  $(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=loadscope --no-loadscope-reorder $(TEST_ARGS)
 
 lint: $(VENV)/dev.installed verify ## check style, types, layers and generated files
 	@$(BIN)/ruff check .

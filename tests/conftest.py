@@ -2,10 +2,10 @@
 the tests out.
 """
 
-from collections.abc import Sequence
-
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 settings.register_profile(
     "repeatable",
@@ -16,22 +16,40 @@ settings.register_profile(
 )
 settings.load_profile("repeatable")
 
-#: Fixtures that cost more than most files' tests: one process has them, with all tests that use them.
-COSTLY = ("api_server", "committed", "laboratory")
+_ROLLOUT, _SERVING = "tests/integration/rollout", "tests/integration/serving"
+#: Files whose tests share a server that costs more than most files' tests: one process has them all.
+#: Of the two for the Kubernetes API each takes minutes.
+TOGETHER = {
+    "controllers": (f"{_ROLLOUT}/test_",),
+    "cluster": tuple(
+        f"{_ROLLOUT}/{place}"
+        for place in ("cli/test_cluster.py", "cluster/", "notifications/test_two_", "webhook/")
+    ),
+    "laboratory": tuple(
+        f"{_SERVING}/test_{name}.py"
+        for name in ("bad_input", "clients", "fuzz", "grpc", "observability", "v1_rest", "v2_rest")
+    ),
+}
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Name each test's group, a costly fixture's or else its file, and begin with the costly ones."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item.fixturenames, item.nodeid)))
-    items.sort(key=lambda item: _place(item.fixturenames))
+def _group(test: str) -> str:
+    """What goes to one process: some files together, else a file."""
+    file = test.partition("::")[0]
+    return next((name for name, places in TOGETHER.items() if file.startswith(places)), file)
 
 
-def _group(fixtures: Sequence[str], test: str) -> str:
-    place = _place(fixtures)
-    return COSTLY[place] if place < len(COSTLY) else test.partition("::")[0]
+class Grouped(LoadScopeScheduling):  # type: ignore[misc] # it ships no type information
+    """Whole groups, in the order of the tests."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid)
 
 
-def _place(fixtures: Sequence[str]) -> int:
-    return next((place for place, name in enumerate(COSTLY) if name in fixtures), len(COSTLY))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Grouped:
+    """See ``xdist.newhooks``."""
+    return Grouped(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes by itself comes first."""
+    items.sort(key=lambda item: _group(item.nodeid) not in TOGETHER)
