@@ -41,7 +41,7 @@ class Server:
     ) -> None:
         self._command = pinned(cores, command)
         self._ready = f"http://127.0.0.1:{http_port}{ready_path}" if ready_path else ""
-        self._http_port = http_port
+        self.http_port = http_port
         self._grpc_port = grpc_port
         self._log = log
         self._process: subprocess.Popen[bytes]
@@ -75,7 +75,7 @@ class Server:
 
     def port_for(self, request: Http | Grpc) -> int:
         """Where this kind of request goes."""
-        return self._grpc_port if isinstance(request, Grpc) else self._http_port
+        return self._grpc_port if isinstance(request, Grpc) else self.http_port
 
     def once(self, request: Http | Grpc) -> bytes:
         """One answer's body; raises what sending it raises."""
@@ -91,6 +91,12 @@ class Server:
         """Resident memory in 10^6 bytes."""
         pages = Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()[1]
         return int(pages) * _PAGE / 1e6
+
+    def peak_mb(self) -> float:
+        """The most that was ever resident, in 10^6 bytes."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8")
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024 / 1e6
 
     def settle(self) -> None:
         """Wait until what is left of the last window's requests has been computed."""

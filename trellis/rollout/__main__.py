@@ -10,6 +10,7 @@ from pydantic_settings import SettingsError
 
 from trellis.rollout.app import run
 from trellis.rollout.errors import ControllerError
+from trellis.rollout.open_files import allow_many
 from trellis.rollout.settings import Settings, read_settings
 from trellis.telemetry.logs import configure, get_logger
 from trellis.telemetry.metrics import ControllerMetrics
@@ -44,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}{reason}\n")
         return 2
     configure("rollout", settings.log_level)
+    allow_many()
     try:
         asyncio.run(serve(settings))
     except ControllerError as error:

@@ -1,17 +1,19 @@
 """What a predictor says of itself, by the metadata of V2, asked at its pod's own address."""
 
+import re
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import aiohttp
 import orjson
 
-from trellis.rollout.metrics.page import Refused, Unreadable, read_page
-from trellis.rollout.metrics.scrape import OWN_PORT
+from trellis.rollout.metrics.page import OWN_PORT, Refused, Unreadable, read_page
 
 MOST_BYTES = 2**20
 #: Refusals that may be over the next time, beside those from 500 on but "not implemented".
 _NOT_NOW, _NOT_IMPLEMENTED = frozenset((408, 425, 429)), 501
+#: Gateways find it in a header, and all tables of a namespace have to fit into one ConfigMap.
+_FINGERPRINT = re.compile(r"[A-Za-z0-9:._-]{1,128}")
 
 
 class Said(NamedTuple):
@@ -56,4 +58,5 @@ def _may_pass(status: int) -> bool:
 
 def _said(document: dict[str, Any]) -> Said:
     words = (document.get(name) for name in Said._fields)
-    return Said(*(word if isinstance(word, str) else "" for word in words))
+    said = Said(*(word if isinstance(word, str) else "" for word in words))
+    return said if _FINGERPRINT.fullmatch(said.fingerprint) else said._replace(fingerprint="")

@@ -28,11 +28,16 @@ def samples(page: bytes, names: Sequence[str]) -> Iterator[Sample]:
 
     Raises ``ValueError`` where one's value is no finite number from 0 on.
     """
-    wanted = b"|".join(re.escape(name.encode()) for name in names)
-    lines = re.compile(rb"^(" + wanted + rb")(?:\{" + _LABELS + rb"\})? +(\S+)", re.MULTILINE)
-    for match in lines.finditer(page):
-        name, labels, value = match.groups()
-        yield Sample(name.decode(), dict(_labels(labels or b"")), counter(name.decode(), value))
+    # Line by line, and most by their first bytes: one pattern over a whole page takes three times as long.
+    begins = tuple(name.encode() for name in names)
+    wanted = b"|".join(map(re.escape, begins))
+    series = re.compile(rb"(" + wanted + rb")(?:\{" + _LABELS + rb"\})? +(\S+)")
+    for line in page.split(b"\n"):
+        match = series.match(line) if line.startswith(begins) else None
+        if match is not None:
+            name, labels, value = match.groups()
+            number = counter(name.decode(), value)
+            yield Sample(name.decode(), dict(_labels(labels or b"")), number)
 
 
 def counter(name: str, value: bytes | str) -> float:

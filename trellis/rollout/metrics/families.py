@@ -47,6 +47,17 @@ def thresholds(guardrails: Sequence[Guardrail]) -> dict[str, float]:
     return {rail.name: seconds(rail.over) for rail in guardrails if rail.over is not None}
 
 
+def proxy_names(guardrails: Sequence[Guardrail]) -> tuple[str, ...]:
+    """Of the families that these need of a queue-proxy: buckets are most of its page."""
+    return PROXY_NAMES if thresholds(guardrails) else (PROXY_COUNT,)
+
+
+def own_names(guardrails: Sequence[Guardrail]) -> tuple[str, ...]:
+    """Of the families that these need of a page of ours."""
+    timed = any(rail.metric in {"latency", "meanLatency"} for rail in guardrails)
+    return OWN_NAMES if timed else (OWN_COUNT,)
+
+
 def is_tagged(sample: Sample, service: str) -> bool:
     """Whether a request came through the host of a tag, or named one in its header.
 

@@ -4,6 +4,8 @@ import asyncio
 
 import aiohttp
 
+#: Of a predictor.
+OWN_PORT = 8080
 #: For one page.
 PAGE_SECONDS = 3.0
 
@@ -44,7 +46,7 @@ async def read_page(
         if isinstance(error.os_error, ConnectionRefusedError):
             raise Refused from None
         raise Unreadable(f"cannot be reached ({type(error.os_error).__name__})") from None
-    except (aiohttp.ClientError, OSError) as error:
+    except (aiohttp.ClientError, OSError, ValueError) as error:
         raise Unreadable(f"cannot be read ({type(error).__name__})") from None
     if len(page) > most:
         raise Unreadable(f"more than {most // 2**20} MiB")

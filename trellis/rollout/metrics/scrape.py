@@ -12,12 +12,12 @@ from trellis.contracts.rollout import Guardrail
 from trellis.rollout.metrics.exposition import samples
 from trellis.rollout.metrics.families import (
     MIXED,
-    OWN_NAMES,
-    PROXY_NAMES,
     of_queue_proxy,
     of_trellis,
+    own_names,
+    proxy_names,
 )
-from trellis.rollout.metrics.page import Refused, Unreadable, read_page
+from trellis.rollout.metrics.page import OWN_PORT, Refused, Unreadable, read_page
 from trellis.rollout.metrics.port import (
     BY_REQUEST,
     Counters,
@@ -28,7 +28,6 @@ from trellis.rollout.metrics.port import (
 )
 
 PROXY_PORT = 9091
-OWN_PORT = 8080
 #: Of one page. Pages at once, over all services.
 PAGE_BYTES = 8 * 2**20
 AT_ONCE = 32
@@ -118,7 +117,7 @@ class DirectScrape:
         """What the queue-proxy counted, and how many of it came by a tag."""
         try:
             page = await self._page(pod, self._proxy_port)
-            found = of_queue_proxy(samples(page, PROXY_NAMES), service, guardrails)
+            found = of_queue_proxy(samples(page, proxy_names(guardrails)), service, guardrails)
         except Refused:
             if pod.terminating or not pod.ready:  # not yet, or not any more
                 return _Told(unread=f"queue-proxy of pod {pod.name} does not listen"), 0.0
@@ -132,7 +131,7 @@ class DirectScrape:
         """What the predictor itself counted."""
         try:
             page = await self._page(pod, self._own_port)
-            found = of_trellis(samples(page, OWN_NAMES), pod.revision, guardrails)
+            found = of_trellis(samples(page, own_names(guardrails)), pod.revision, guardrails)
         except Refused:
             return _Told(unread=f"the predictor of pod {pod.name} does not listen")
         except (Unreadable, ValueError, KeyError) as error:

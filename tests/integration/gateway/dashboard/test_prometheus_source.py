@@ -90,13 +90,15 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 async def until_counted(source: PrometheusSource, gateway: Gateway) -> Window:
-    """Ask the gateway again and again until Prometheus tells of rows and of latencies."""
+    """Ask the gateway again and again until Prometheus tells of requests, rows and latencies."""
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         body = {"text": f"a lovely film {time.monotonic()}"}
         await asyncio.to_thread(post_json, f"{gateway.url}/predict/leaf", body)
         window = await source.window()
-        if sum(window.increases[PREDICTIONS].values()) > 1 and window.latency:
+        rows = sum(window.increases[PREDICTIONS].values())
+        # Gateway and predictor are read at different moments.
+        if rows > 1 and window.latency and window.increases[REQUESTS] and window.traffic:
             return window
         await asyncio.sleep(0.1)
     raise AssertionError("Prometheus counted nothing")

@@ -1,5 +1,6 @@
 """Series to counters: what an error is, which requests were split one by one, where edges are."""
 
+import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from tests.unit.rollout.metrics.readings import ERRORS, LATENCY, MEAN
@@ -7,11 +8,15 @@ from trellis.contracts.rollout import Guardrail
 from trellis.rollout.looks import Count
 from trellis.rollout.metrics.exposition import Sample, samples
 from trellis.rollout.metrics.families import (
+    OWN_COUNT,
     OWN_NAMES,
     PROXY_BUCKET,
     PROXY_COUNT,
+    PROXY_NAMES,
     of_queue_proxy,
     of_trellis,
+    own_names,
+    proxy_names,
 )
 from trellis.telemetry.metrics import ServingMetrics
 
@@ -79,6 +84,22 @@ def test_our_own_page_is_read_by_revision() -> None:
     assert told.counters.moments["meanLatency"] == (3, 1.5, 0.75)
     told = of_trellis(samples(generate_latest(registry), OWN_NAMES), "v2", [ERRORS, LATENCY])
     assert told.counters.counts == {"errors": Count(0, 2), LATENCY.name: Count(0, 2)}
+
+
+@pytest.mark.parametrize(
+    ("rails", "of_proxy", "own"),
+    [
+        ([], (PROXY_COUNT,), (OWN_COUNT,)),
+        ([ERRORS], (PROXY_COUNT,), (OWN_COUNT,)),
+        ([ERRORS, LATENCY], PROXY_NAMES, OWN_NAMES),
+        ([MEAN], (PROXY_COUNT,), OWN_NAMES),
+    ],
+    ids=["none", "errors", "latency", "mean"],
+)
+def test_buckets_are_read_where_a_guardrail_needs_them(
+    rails: list[Guardrail], of_proxy: tuple[str, ...], own: tuple[str, ...]
+) -> None:
+    assert (proxy_names(rails), own_names(rails)) == (of_proxy, own)
 
 
 def test_requests_without_buckets_are_no_fast_ones() -> None:
