@@ -4,15 +4,9 @@ The controller (locally the supervisor) compiles it, gateways fetch it whole and
 whole. Keys are camelCase on the wire, as in Kubernetes.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import (
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from trellis.contracts.intervals import Intervals, check_partition, length
@@ -45,23 +39,8 @@ class Arm(WireDocument):
     version: Name
     revision: str
     fingerprint: str = ""
-    serving_revision: str | None = Field(
-        None,
-        min_length=1,
-        description="the revision that answers behind the arm, as it calls itself; where it is set, no"
-        " answer without that name is kept",
-    )
     role: Literal["stable", "canary", "arm"] = "arm"
     intervals: Intervals = ()
-
-    @model_serializer(mode="wrap")
-    def _where_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without ``servingRevision`` where there is none: who does not know it refuses the table."""
-        written: dict[str, Any] = handler(self)
-        if self.serving_revision is None:
-            written.pop("servingRevision", None)
-            written.pop("serving_revision", None)
-        return written
 
     @property
     def weight(self) -> float:

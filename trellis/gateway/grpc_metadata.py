@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from trellis.gateway.headers import ANSWER_AS
+from trellis.gateway.headers import ANSWER_AS, WHICH_VERSION
 from trellis.telemetry.request_ids import Trace
 
 Metadata = list[tuple[str, str | bytes]]
@@ -20,7 +20,7 @@ _NOT_FORWARDED = frozenset(
         ANSWER_AS,
     )
 )
-_WHICH_VERSION = frozenset(("x-model-version", "x-model-revision"))
+_WHICH_VERSION = frozenset(name.decode() for name in WHICH_VERSION)
 
 
 def forwarded_metadata(metadata: Any, identity: Trace, answer_as: str | None) -> Metadata:

@@ -43,7 +43,7 @@ _NO_CACHE = (b"no-cache", b"no-store")
 #: Read headers whose lines say the same as one line with commas.
 _LISTS = frozenset((b"connection", b"cache-control"))
 #: What would tell a person which version answered.
-WHICH_VERSION = frozenset((b"x-model-version", b"x-model-revision"))
+WHICH_VERSION = frozenset((b"x-model-version", b"x-model-revision", b"x-model-fingerprint"))
 
 
 class Incoming(NamedTuple):

@@ -26,7 +26,6 @@ class WeightedRevision:
     role: Literal["stable", "canary", "arm"]
     weight: float
     host: str | None = None
-    serving_revision: str | None = None
 
 
 class Trial(NamedTuple):
@@ -72,7 +71,6 @@ def compile_route(
             version=revision.version,
             revision=revision.revision,
             fingerprint=revision.fingerprint,
-            serving_revision=revision.serving_revision,
             role=revision.role,
             intervals=intervals[revision.revision],
         )

@@ -36,7 +36,9 @@ class LoadedVersion:
         self.headers = (
             (b"x-model-version", self.version.encode()),
             (b"x-model-revision", revision.encode()),
+            (b"x-model-fingerprint", self.fingerprint.encode()),
         )
+        self.grpc_metadata = tuple((name.decode(), value.decode()) for name, value in self.headers)
         self.leases = 0
         self._unused = asyncio.Event()
         self._unused.set()

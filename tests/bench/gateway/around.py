@@ -14,6 +14,7 @@ from trellis.local.redis_program import redis_server_program
 
 MODEL = "squares"
 UNIT = ("x-unit-id", "somebody")
+FINGERPRINT = "sha256:1"
 #: A limit that nobody reaches: what is measured is that it is asked for.
 LIMITS = {"address_rate": 1_000_000, "address_burst": 1_000_000}
 
@@ -30,7 +31,8 @@ def constant() -> Helper:
     document = {"model_name": MODEL, "model_version": "v1", "id": "1"}
     outputs = [{"name": "squares", "datatype": "FP32", "shape": [1], "data": [2.25]}]
     answer = json.dumps({**document, "outputs": outputs})
-    command = (sys.executable, "-m", "tests.bench.peers.bare_asgi", str(port), answer)
+    said = (str(port), answer, FINGERPRINT)
+    command = (sys.executable, "-m", "tests.bench.peers.bare_asgi", *said)
     return Helper("a predictor that answers a constant", command, port, "/")
 
 
@@ -72,7 +74,7 @@ def table(file: Path, upstream: str, shares: Sequence[float] = (0.5, 0.5)) -> Pa
             "model": MODEL,
             "version": f"v{place + 1}",
             "revision": f"{MODEL}-{place + 1}",
-            "fingerprint": f"sha256:{place + 1}",
+            "fingerprint": FINGERPRINT,
             "intervals": [[edges[place], edges[place + 1]]],
         }
         for place in range(len(shares))

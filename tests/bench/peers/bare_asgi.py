@@ -1,6 +1,7 @@
 """The limit of a no-op: an ASGI application that reads the body and answers a constant.
 
-Run as ``python -m tests.bench.peers.bare_asgi PORT ANSWER``.
+Run as ``python -m tests.bench.peers.bare_asgi PORT ANSWER [FINGERPRINT]``; with a fingerprint a gateway
+may keep the answer.
 """
 
 import sys
@@ -12,6 +13,7 @@ _ANSWER = sys.argv[2].encode() if len(sys.argv) > 2 else b"{}"
 _HEADERS = [
     (b"content-type", b"application/json"),
     (b"content-length", b"%d" % len(_ANSWER)),
+    *((b"x-model-fingerprint", word.encode()) for word in sys.argv[3:4]),
 ]
 
 

@@ -77,8 +77,9 @@ async def test_a_version_is_chosen_and_then_told(channel: grpc.aio.Channel, how:
         else:
             _, seen, initial = await infer(channel, request("split"), x_model_version=version)
         assert seen["served-by"] == initial["x-model-version"] == version
+        assert initial["x-model-fingerprint"] == f"sha256:{version}"
     _, _, initial = await infer(channel, request("split"))
-    assert "x-model-version" not in initial
+    assert not {"x-model-version", "x-model-fingerprint"} & initial.keys()
 
 
 async def test_an_unknown_version_falls_back_where_the_caller_lets_it(

@@ -92,7 +92,7 @@ def test_a_forged_cookie_is_replaced(gateway: Gateway) -> None:
 def test_no_answer_tells_the_version(gateway: Gateway, asked: dict[str, str]) -> None:
     status, headers, body = post_json(f"{gateway.url}/predict/split", {"text": "hi"}, asked)
     assert status == 200
-    assert not {"x-model-version", "x-model-revision"} & headers.keys()
+    assert not any(name.startswith("x-model-") for name in headers)
     assert b"v2" not in body
     assert b"version" not in body
 

@@ -25,8 +25,8 @@ def table(upstreams: tuple[FakeUpstream, FakeUpstream], number: int) -> dict[str
     one, two = upstreams
     begins = BEGINS[number % 2]
     arms = [
-        one.arm(model="sentiment", fingerprint="one", intervals=[[0, begins]], role="stable"),
-        two.arm(model="sentiment", fingerprint="two", intervals=[[begins, 1]], role="canary"),
+        one.arm(model="sentiment", fingerprint="sha256:v1", intervals=[[0, begins]], role="stable"),
+        two.arm(model="sentiment", fingerprint="sha256:v2", intervals=[[begins, 1]], role="canary"),
     ]
     return table_of({"sentiment": arms}, version=number)
 

@@ -73,10 +73,11 @@ METADATA |= {
 
 
 class Upstream:
-    """The ASGI application; ``name`` is told in every answer."""
+    """The ASGI application; ``name`` and its fingerprint are told in every answer."""
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.fingerprint = f"sha256:{name}"
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         headers = {
@@ -103,6 +104,7 @@ class Upstream:
         answer_headers = [
             (b"x-model-version", self.name.encode()),
             (b"x-model-revision", f"{self.name}-1".encode()),
+            (b"x-model-fingerprint", self.fingerprint.encode()),
             (b"server-timing", b"total;dur=1"),
             (b"connection", b"keep-alive"),
         ]
@@ -114,9 +116,7 @@ class Upstream:
             }
         )
         if do == "stream":
-            for _ in range(int(argument)):
-                await send({"type": "http.response.body", "body": PIECE, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+            await self._stream(int(argument), scope, send)
         elif do == "break-mid":
             await send({"type": "http.response.body", "body": PIECE, "more_body": True})
             await asyncio.sleep(0.05)
@@ -137,7 +137,7 @@ class Upstream:
         if status != 200:
             return {"error": f"upstream says {status}"}
         if path.startswith("/v2/models/") and path.count("/") == 3:
-            held_out = {"fingerprint": f"fingerprint of {self.name}", "metrics": {"accuracy": 0.9}}
+            held_out = {"fingerprint": self.fingerprint, "metrics": {"accuracy": 0.9}}
             return METADATA[path.rpartition("/")[2]] | held_out
         if path.endswith("/examples"):
             return {"examples": [{"title": "", "inputs": [{"name": "text", "data": ["so glad"]}]}]}
@@ -165,6 +165,14 @@ class Upstream:
                 {"name": "confidence", "shape": [1], "data": [0.75]},
             ],
         }
+
+    async def _stream(self, pieces: int, scope: Any, send: Any) -> None:
+        connection = scope["extensions"]["transport"]["itself"]
+        for _ in range(pieces):
+            if connection.is_closing():
+                return  # what is sent now goes nowhere, and lets nobody else have a turn
+            await send({"type": "http.response.body", "body": PIECE, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
     async def _close(self, scope: Any) -> None:
         scope["extensions"]["transport"]["itself"].abort()
@@ -199,7 +207,11 @@ class GrpcEcho(grpc.GenericRpcHandler):
         seen = {key: str(value) for key, value in metadata.items()}
         seen["served-by"] = self.name
         await context.send_initial_metadata(
-            (("x-model-version", self.name), ("seen", orjson.dumps(seen).decode()))
+            (
+                ("x-model-version", self.name),
+                ("x-model-fingerprint", f"sha256:{self.name}"),
+                ("seen", orjson.dumps(seen).decode()),
+            )
         )
         return request
 

@@ -16,7 +16,7 @@ from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 
 from tests.integration.serving import calls, lab, pictures
 from tests.integration.serving.calls import call, infer, request, table, tensor
-from tests.integration.serving.process import PredictorProcess
+from tests.integration.serving.process import Caller, PredictorProcess
 from trellis.serving.grpc.converters import _CONTENTS
 from trellis.serving.signature import DTYPES
 
@@ -107,7 +107,7 @@ def test_an_unknown_version_is_not_found_or_the_default_if_the_caller_says_so(
     assert infer(channel, allowed).model_version == "v10"
 
 
-def test_trailing_metadata_says_who_answered(laboratory: PredictorProcess) -> None:
+def test_trailing_metadata_says_who_answered(laboratory: PredictorProcess, caller: Caller) -> None:
     with calls.channel(laboratory.grpc_address) as channel:
         stub = channel.unary_unary(
             calls.SERVICE + "ModelInfer",
@@ -118,6 +118,8 @@ def test_trailing_metadata_says_who_answered(laboratory: PredictorProcess) -> No
     trailing = {item.key: item.value for item in done.trailing_metadata() or ()}  # type: ignore[attr-defined]  # grpc's metadata items are named tuples
     assert trailing["x-request-id"] == "mine-2"
     assert (trailing["x-model-version"], trailing["x-model-revision"]) == ("v10", "v10")
+    told = caller.get("/v2/models/squares").json["fingerprint"]
+    assert trailing["x-model-fingerprint"] == told
 
 
 def test_server_and_model_are_live_ready_and_described(channel: grpc.Channel) -> None:

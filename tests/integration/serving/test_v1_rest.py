@@ -16,6 +16,7 @@ def test_numbers(caller: Caller) -> None:
     answer = caller.post("/v1/models/squares:predict", {"instances": [2, -3.5]})
     assert answer.json == {"predictions": [4.0, 12.25]}
     assert answer.headers["x-model-version"] == "v10"
+    assert answer.headers["x-model-fingerprint"].startswith("sha256:")
 
 
 def test_rows_plain_or_named(caller: Caller) -> None:

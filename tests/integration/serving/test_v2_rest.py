@@ -62,6 +62,10 @@ def test_an_answer_says_who_gave_it_and_how_long_it_took(caller: Caller) -> None
     assert answer.headers["x-request-id"] == "mine-1"
     assert answer.json["id"] == "mine-1"
     assert (answer.headers["x-model-version"], answer.headers["x-model-revision"]) == ("v10", "v10")
+    told = {
+        v: caller.get(f"/v2/models/squares/versions/{v}").json["fingerprint"] for v in ("v1", "v10")
+    }
+    assert answer.headers["x-model-fingerprint"] == told["v10"] != told["v1"]
     assert float(answer.headers["server-timing"].removeprefix("total;dur=")) >= 0
 
 

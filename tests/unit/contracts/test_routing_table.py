@@ -41,17 +41,6 @@ def test_it_survives_the_wire() -> None:
     assert RoutingTable.model_validate(again) == read
 
 
-def test_how_a_revision_calls_itself_is_written_only_where_it_is_known() -> None:
-    named = {"servingRevision": "tomato-predictor-00001", "fingerprint": "sha256:1"}
-    read = RoutingTable.model_validate(table(arm("tomato-predictor", (0.0, 1.0), **named)))
-    assert read.models["tomato"].arms[0].serving_revision == "tomato-predictor-00001"
-    assert RoutingTable.model_validate_json(read.model_dump_json(by_alias=True)) == read
-    # Who does not know the field refuses a table that has it.
-    without = RoutingTable.model_validate(table(*TWO))
-    assert "servingRevision" not in without.model_dump_json(by_alias=True)
-    assert "serving_revision" not in without.model_dump()["models"]["tomato"]["arms"][0]
-
-
 def test_an_arm_without_intervals_is_there_to_be_asked_for() -> None:
     read = RoutingTable.model_validate(table(*TWO, arm("tomato-0")))
     assert read.models["tomato"].arms[2].weight == 0

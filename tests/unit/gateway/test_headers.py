@@ -56,6 +56,7 @@ RAW = [
     (b"Content-Type", b"application/json"),
     (b"X-Model-Version", b"v2"),
     (b"x-model-revision", b"r2"),
+    (b"X-Model-Fingerprint", b"sha256:2"),
     (b"Connection", b"keep-alive"),
     (b"Transfer-Encoding", b"chunked"),
     (b"Date", b"today"),
@@ -73,7 +74,11 @@ def test_the_version_is_told_only_to_who_asked() -> None:
     ]
     assert returned_headers(RAW, "ours", keep_version=False) == plain
     told = returned_headers(RAW, "ours", keep_version=True)
-    assert set(told) - set(plain) == {(b"x-model-version", b"v2"), (b"x-model-revision", b"r2")}
+    assert set(told) - set(plain) == {
+        (b"x-model-version", b"v2"),
+        (b"x-model-revision", b"r2"),
+        (b"x-model-fingerprint", b"sha256:2"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -28,19 +28,15 @@ class CachedAnswer(NamedTuple):
     def may_be_kept(self, target: Target, limit: int) -> bool:
         """Whether others may get this answer: a 200 of ``target`` itself, at most ``limit`` bytes.
 
-        A host may already lead to another revision than the routing table says: an answer
-        that names another version or revision is this caller's alone. Where the table says how the
-        revision calls itself, so is an answer that names none: the next one may name nothing.
+        A host may already lead to another revision than the routing table says, or to one of another
+        content: an answer that names another fingerprint than the arm's, or none, is this caller's alone.
         """
         arm = target.arm
-        names = {None, arm.revision.encode()}
-        if arm.serving_revision is not None:
-            names = {arm.serving_revision.encode()}
         return (
             self.status == 200
             and len(self.body) <= limit
             and self.header(b"x-model-version") in {None, arm.version.encode()}
-            and self.header(b"x-model-revision") in names
+            and self.header(b"x-model-fingerprint") == arm.fingerprint.encode()
             and self.header(b"content-encoding") is None
             and self.header(b"set-cookie") is None
             and not self._for_one_only()
@@ -64,7 +60,8 @@ class CachedAnswer(NamedTuple):
         arm = target.arm
         who = (
             (b"x-model-version", arm.version.encode()),
-            (b"x-model-revision", (arm.serving_revision or arm.revision).encode()),
+            (b"x-model-revision", arm.revision.encode()),
+            (b"x-model-fingerprint", arm.fingerprint.encode()),
         )
         return CachedAnswer(self.status, self.headers + who, self.body)
 

@@ -2,12 +2,13 @@
 
 Pods are asked, each once and by its own address: a service without any is woken by nobody. A new pod of
 an old revision is asked too, and one whose container started anew, for a folder may have been published
-anew in place. A revision has a fingerprint while all pods of it that were asked say the same one.
+anew in place. A revision has a fingerprint while all its pods say the same one. Nothing is remembered of
+pods that have gone: what is known of a service without any is in the table (``keeping``).
 """
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from trellis.rollout.cluster.facts import PodFact, Revision
@@ -19,8 +20,8 @@ from trellis.telemetry.logs import get_logger
 LOOK_SECONDS = 0.5
 #: Seconds before a pod that told nothing is asked again: doubled from the first to the second.
 PAUSE_SECONDS = (1.0, 300.0)
-#: Pods asked at once.
-AT_ONCE = 8
+#: Pods asked at once: for the first time, and of those that told nothing so far.
+AT_ONCE, AGAIN_AT_ONCE = 32, 8
 #: A pod that was asked in vain so often is said in the log, once for its revision.
 _TRIES_UNTOLD = 4
 
@@ -80,9 +81,9 @@ class Fingerprints:
         self._pauses: dict[_Process, _Pause] = {}
         self._asking: set[_Process] = set()
         self._known: dict[_Id, str] = {}
-        self._open: set[_Id] = set()  # with a pod that was never asked
         self._complained: set[_Id] = set()
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._places_again = asyncio.Semaphore(AGAIN_AT_ONCE)
         self._stirred = asyncio.Event()
 
     def stir(self) -> None:
@@ -90,11 +91,11 @@ class Fingerprints:
         self._stirred.set()
 
     def of(self, revision: RevisionSeen) -> str | None:
-        """Its fingerprint, empty where it has none that counts; None while a pod that could tell was not
-        asked yet. One without pods keeps what was known last.
+        """Its fingerprint, empty where it has none that counts: its pods differ, or one of them has none or
+        does not tell. None while no pod of it is ready, or one that is was not asked yet.
         """
-        identity = _Id(revision.name, revision.created)
-        return None if identity in self._open else self._known.get(identity)
+        # What speaks gRPC alone has no page to ask for.
+        return "" if revision.grpc else self._known.get(_Id(revision.name, revision.created))
 
     async def run(self, listed: Callable[[], Awaitable[None]]) -> None:
         """Ask from when all is ``listed`` on, until cancelled."""
@@ -120,28 +121,27 @@ class Fingerprints:
         """Who is to be asked, now or after a pause; what is known follows who is there."""
         revisions = {found.key[1]: found for found in self._world.revisions_in(self._namespace)}
         there: set[_Process] = set()
-        open_: set[_Id] = set()
         pods: dict[_Id, list[_Asked]] = {}
         for pod, process in self._running():
             there.add(process)
             revision = revisions.get(pod.revision)
-            # What speaks gRPC alone has no page to ask for.
             if revision is not None and pod.ready and not pod.terminating and not revision.grpc:
                 asked = _Asked(process, revision.model or pod.service, revision)
                 pods.setdefault(_id(revision), []).append(asked)
         self._told = {process: told for process, told in self._told.items() if process in there}
         self._pauses = {process: kept for process, kept in self._pauses.items() if process in there}
         ids = {_id(revision) for revision in revisions.values()}
-        known = {identity: told for identity, told in self._known.items() if identity in ids}
-        tried, done = {*self._told, *self._pauses}, {*self._told, *self._asking}
-        for identity, found in pods.items():
-            told = {self._told[one.process] for one in found if one.process in self._told}
-            if any(one.process not in tried for one in found):
-                open_.add(identity)
-            if told:
-                known[identity] = told.pop() if len(told) == 1 else ""
         self._complained &= ids
-        self._take(known, open_)
+        tried, done = {*self._told, *self._pauses}, {*self._told, *self._asking}
+        known = dict[_Id, str]()
+        for identity, found in pods.items():
+            processes = {one.process for one in found}
+            if processes <= tried:
+                told = {self._told.get(process, "") for process in processes}
+                known[identity] = told.pop() if len(told) == 1 else ""
+        if known != self._known:
+            self._known = known
+            self._changed()
         return [one for found in pods.values() for one in found if one.process not in done]
 
     def _running(self) -> Iterator[tuple[PodFact, _Process]]:
@@ -149,19 +149,15 @@ class Fingerprints:
             if pod.running and pod.address:
                 yield pod, _Process(pod.key[1], pod.address, pod.restarts)
 
-    def _take(self, known: Mapping[_Id, str], open_: set[_Id]) -> None:
-        if (known, open_) != (self._known, self._open):
-            self._known, self._open = dict(known), open_
-            self._changed()
-
     async def _hear(self, asked: _Asked) -> None:
         process, revision = asked.process, asked.revision
+        paused = self._pauses.get(process)
         try:
-            async with self._places:
+            async with self._places_again if paused else self._places:
                 said = await self._ask(process.address, asked.model)
             self._told[process] = _fingerprint(said, revision)
         except Silent as error:
-            tries = self._pauses[process].tries + 1 if process in self._pauses else 1
+            tries = paused.tries + 1 if paused else 1
             first, most = PAUSE_SECONDS
             seconds = min(first * 2.0 ** min(tries - 1, 32), most)
             until = _now() + seconds
@@ -184,13 +180,11 @@ def _id(revision: Revision) -> _Id:
 
 
 def _fingerprint(said: Said, revision: Revision) -> str:
-    """What a predictor said, as the revision's; empty where none of its answers could be kept by it.
+    """What a predictor said, as the revision's; empty where it told none, or is of another version.
 
     Raises ``Silent`` where another revision answered: the address has been somebody's before.
     """
-    if not said.fingerprint or not said.revision:
-        return ""
-    if said.revision != revision.key[1]:
+    if said.revision not in {"", revision.key[1]}:
         raise Silent(f"revision {said.revision[:80]!r} answers at its address")
     return said.fingerprint if said.version == revision.artefact.version else ""
 

@@ -1,44 +1,31 @@
 """By what gateways keep an arm's answers, pure.
 
 They do while one revision has all requests of the arm's host: where Knative splits them, an answer that
-was kept would keep requests from the canary. The table is behind Knative, a second or two, in both
-directions: what has another name than ``serving_revision`` by then is no answer to keep.
+was kept would keep requests from the canary. The table is behind Knative and behind what pods say of
+themselves, by a second or two: what names another fingerprint than the arm's is no answer to keep.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from trellis.contracts.routing_table import Arm
 from trellis.rollout.seen import RevisionSeen
 
-#: A revision's fingerprint: empty where it has none, None where that is not known yet.
+#: A revision's fingerprint: empty where it has none, None where that is not known now.
 FingerprintOf = Callable[[RevisionSeen], str | None]
-
-
-class Keeping(NamedTuple):
-    """An arm's fingerprint and the name in its answers; none of both where none are kept."""
-
-    fingerprint: str = ""
-    serving_revision: str | None = None
-
-
-NOTHING = Keeping()
 
 
 def keeping(
     sole: RevisionSeen | None, version: str, before: Arm | None, fingerprint_of: FingerprintOf
-) -> Keeping:
-    """Of an arm of that ``version`` whose host leads to ``sole`` alone, None where it is split.
+) -> str:
+    """The fingerprint of an arm of that ``version`` whose host leads to ``sole`` alone, None where it is
+    split; empty where its answers are not kept.
 
-    A fingerprint that is not known yet is the one that the arm had ``before``, of the same revision:
-    another controller may have asked already, and two that know different things would write their
-    tables over each other's.
+    One that is not known now is the one that the arm had ``before``: the table that all controllers
+    write is what is remembered of a service without pods, so none of them remembers another.
     """
     if sole is None or sole.version != version:
-        return NOTHING
+        return ""
     fingerprint = fingerprint_of(sole)
     if fingerprint is not None:
-        return Keeping(fingerprint, sole.name) if fingerprint else NOTHING
-    if before is not None and (before.serving_revision, before.version) == (sole.name, version):
-        return Keeping(before.fingerprint, sole.name)
-    return NOTHING
+        return fingerprint
+    return before.fingerprint if before is not None and before.version == version else ""

@@ -13,7 +13,7 @@ from typing import Protocol
 from trellis.contracts.routing_table import Arm, RoutingTable
 from trellis.rollout.cluster.cluster import Address
 from trellis.rollout.cluster.facts import Key
-from trellis.rollout.cluster.keeping import NOTHING, FingerprintOf, keeping
+from trellis.rollout.cluster.keeping import FingerprintOf, keeping
 from trellis.rollout.cluster.table import Keyed
 from trellis.rollout.compile import Trial, WeightedRevision, compile_table
 from trellis.rollout.experiments.assignment import AssignedArm, Assignment
@@ -58,8 +58,8 @@ def routes_of(
     """Of what is known now; of two ``assignments`` of one model the first counts.
 
     An arm whose InferenceService is gone stays where ``previous`` has it: whom it leads to is for the
-    experiment to say. A fingerprint that is not known yet is the one that ``previous`` has of the same
-    revision.
+    experiment to say. A fingerprint that is not known now is the one that ``previous`` has of the same
+    version.
     """
     routes = Routes()
     for service in sorted(known.services, key=lambda found: found.key):
@@ -112,15 +112,14 @@ def _own(
         return None
     before = _before(previous, key[1], address.name)
     sole = holder if seen.sole == holder else None
-    kept = keeping(sole, holder.version, before, fingerprint_of)
+    fingerprint = keeping(sole, holder.version, before, fingerprint_of)
     return WeightedRevision(
         url=_url(address, key[0]),
         grpc_address=_grpc_address(address, key[0], holder),
         model=address.model,
         version=holder.version,
         revision=address.name,
-        fingerprint=kept.fingerprint,
-        serving_revision=kept.serving_revision,
+        fingerprint=fingerprint,
         role="stable",
         weight=1,
     )
@@ -135,11 +134,11 @@ def _arm(
 ) -> WeightedRevision | None:
     key = namespace, arm.service
     seen, address = known.seen(key), known.address(key)
-    kept = NOTHING
+    fingerprint = ""
     if address is not None:
         url, answers_to = _url(address, namespace), address.model
         grpc_address = _grpc_address(address, namespace, _holder(seen) if seen else None)
-        kept = keeping(seen.sole if seen else None, arm.version, before, fingerprint_of)
+        fingerprint = keeping(seen.sole if seen else None, arm.version, before, fingerprint_of)
     elif before is not None:
         url, answers_to, grpc_address = before.url, before.model, before.grpc_address
     else:
@@ -150,8 +149,7 @@ def _arm(
         model=answers_to,
         version=arm.version,
         revision=arm.revision,
-        fingerprint=kept.fingerprint,
-        serving_revision=kept.serving_revision,
+        fingerprint=fingerprint,
         role="arm",
         weight=arm.weight,
     )

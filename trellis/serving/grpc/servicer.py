@@ -78,13 +78,7 @@ class InferenceServicer(services.GRPCInferenceServiceServicer):  # type: ignore[
                 loaded.observed.encoded(perf_counter() - began)
             finally:
                 admission.leave(size)
-            context.set_trailing_metadata(
-                (
-                    ("x-request-id", request_id),
-                    ("x-model-version", loaded.version),
-                    ("x-model-revision", loaded.revision),
-                )
-            )
+            context.set_trailing_metadata((("x-request-id", request_id), *loaded.grpc_metadata))
             return answer
         except asyncio.CancelledError:
             # The caller went away, or its deadline won the race against ours.

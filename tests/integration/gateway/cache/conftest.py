@@ -27,9 +27,12 @@ TARGET = target_of()
 class Model:
     """Computes when the test lets it, and counts; says what it was asked and the how-manieth it was."""
 
-    def __init__(self, version: str = "v1", status: int = 200) -> None:
+    def __init__(
+        self, version: str = "v1", status: int = 200, fingerprint: str = "sha256:1"
+    ) -> None:
         self.version = version
         self.status = status
+        self.fingerprint = fingerprint
         #: What makes it an answer, of either protocol.
         self.holds: dict[str, Any] = {"predictions": [], "outputs": []}
         self.computed = 0
@@ -52,6 +55,7 @@ class Model:
         headers = (
             (b"content-type", b"application/json"),
             (b"x-model-version", self.version.encode()),
+            (b"x-model-fingerprint", self.fingerprint.encode()),
             (b"server-timing", b"total;dur=1"),
         )
         return CachedAnswer(self.status, headers, body)

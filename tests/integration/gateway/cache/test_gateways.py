@@ -45,8 +45,8 @@ class Pair:
             {
                 "sentiment": [one, two],
                 "uncached": {"arms": [one, two], "cacheSeconds": 0},
-                "behind": [{**behind, "servingRevision": one["revision"]}],
-                "moved": [{**behind, "servingRevision": "another-revision"}],
+                "behind": [behind],
+                "moved": [{**behind, "fingerprint": "sha256:another"}],
             }
         )
         self.gateways = []
@@ -102,7 +102,8 @@ def test_what_one_gateway_computed_the_other_answers(pair: Pair) -> None:
         second[1]["x-request-id"],
     ]
     assert said[0] == said[1]
-    assert "x-model-version" not in second[1]
+    for answer in (first, second):
+        assert not any(name.startswith("x-model-") for name in answer[1])
 
 
 def test_an_answer_from_the_cache_tells_the_version_to_whoever_asked_for_it(pair: Pair) -> None:
@@ -110,13 +111,15 @@ def test_an_answer_from_the_cache_tells_the_version_to_whoever_asked_for_it(pair
         outcome, answer = pair.infer(0, "told", x_model_version="v2")
         assert outcome == expected
         assert (answer[1]["x-model-version"], answer[1]["x-model-revision"]) == ("v2", "v2-1")
+        assert answer[1]["x-model-fingerprint"] == "sha256:v2"
 
 
-def test_an_answer_is_kept_where_it_names_the_revision_that_the_table_says(pair: Pair) -> None:
-    for place, expected in ((0, "miss"), (1, "hit")):
+def test_an_answer_is_kept_where_it_names_the_fingerprint_that_the_table_says(pair: Pair) -> None:
+    """Whatever its revision is called: a service's host leads to one after another."""
+    for place, expected, revision in ((0, "miss", "v1-1"), (1, "hit", "sentiment-predictor")):
         outcome, answer = pair.infer(place, "by its own name", "behind", x_model_version="v1")
-        assert outcome == expected
-        assert answer[1]["x-model-revision"] == "v1-1"
+        assert (outcome, answer[1]["x-model-revision"]) == (expected, revision)
+        assert answer[1]["x-model-fingerprint"] == "sha256:v1"
     assert [pair.infer(0, "moved on", "moved")[0] for _ in range(2)] == ["miss"] * 2
 
 
@@ -203,7 +206,9 @@ def test_an_arm_is_not_blamed_for_what_another_gateway_computes(
     tmp_path: Path, upstreams: tuple[FakeUpstream, FakeUpstream], redis_server: RedisServer
 ) -> None:
     arms = [
-        upstream.arm(fingerprint=upstream.name, model="sentiment", intervals=part, role=role)
+        upstream.arm(
+            fingerprint=f"sha256:{upstream.name}", model="sentiment", intervals=part, role=role
+        )
         for upstream, part, role in zip(
             upstreams, ([[0, 1e-9]], [[1e-9, 1]]), ("stable", "canary"), strict=True
         )

@@ -31,6 +31,7 @@ async def test_the_second_equal_request_is_answered_from_the_cache(
     assert second.header(b"content-type") == b"application/json"
     assert second.header(b"server-timing") is None
     assert second.header(b"x-model-revision") == b"r1"
+    assert second.header(b"x-model-fingerprint") == b"sha256:1"
     assert second.header(b"content-length") == str(len(second.body)).encode()
     assert (replica.count("hits"), replica.count("misses")) == (1, 1)
 
@@ -53,6 +54,19 @@ async def test_another_version_another_fingerprint_and_no_fingerprint_compute(
     changed = target_of(fingerprint="sha256:2")
     assert (await replica.ask("a leaf", model.compute, changed))[1] == "miss"
     assert replica.key("a leaf", target_of(fingerprint="")) is None
+
+
+async def test_of_pods_that_differ_only_those_of_the_arms_fingerprint_fill_the_cache(
+    redis_server: RedisServer, replicas: Start
+) -> None:
+    """A folder was published anew in place: a new process answers before the table says so."""
+    replica, old, new = await replicas(redis_server), Model(), Model(fingerprint="sha256:2")
+    asked = [new, new, old, new]
+    outcomes = [(await replica.ask("a leaf", model.compute))[1] for model in asked]
+    assert outcomes == ["miss", "miss", "miss", "hit"]
+    changed = target_of(fingerprint="sha256:2")
+    outcomes = [(await replica.ask("a leaf", new.compute, changed))[1] for _ in range(2)]
+    assert outcomes == ["miss", "hit"]
 
 
 async def test_a_route_says_how_long_and_zero_is_not_at_all(

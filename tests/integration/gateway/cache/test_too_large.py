@@ -69,7 +69,7 @@ async def test_its_connection_is_closed_and_the_other_caller_gets_its_own(
     tmp_path: Path, upstreams: tuple[FakeUpstream, FakeUpstream], redis_server: RedisServer
 ) -> None:
     table = tmp_path / "table.json"
-    arm = upstreams[0].arm(fingerprint="one", intervals=[[0, 1]])
+    arm = upstreams[0].arm(fingerprint="sha256:v1", intervals=[[0, 1]])
     table.write_text(json.dumps(table_of({"squares": [arm]})))
     settings = Settings(
         routing_table_file=table,

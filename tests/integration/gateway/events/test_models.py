@@ -31,7 +31,7 @@ def test_an_operator_sees_versions_with_what_controller_and_predictor_say(stand:
     assert (rows["v1"]["weight"], rows["v2"]["weight"]) == (0.5, 0.5)
     assert (rows["v1"]["role"], rows["v1"]["ready"], rows["v1"]["loaded"]) == ("stable", True, True)
     assert rows["v1"]["metrics"] == {"accuracy": 0.9}
-    assert rows["v1"]["fingerprint"] == "fingerprint of v1"
+    assert rows["v1"]["fingerprint"] == "sha256:v1"
     # A revision that the table does not know yet, and why it is not ready.
     assert (rows["v0"]["weight"], rows["v0"]["ready"]) == (0, False)
     assert rows["v0"]["reason"] == "its image cannot be pulled"

@@ -54,6 +54,26 @@ async def test_what_a_predictor_says_of_a_model(
 
 
 @pytest.mark.parametrize(
+    ("fingerprint", "taken"),
+    [
+        ("a.B_0:-", True),
+        ("f" * 128, True),
+        ("f" * 129, False),
+        ("sha256:1\n", False),
+        ("two words", False),
+        ("é", False),
+        (1, False),
+    ],
+)
+async def test_a_fingerprint_is_a_short_word(
+    predictor: Predictor, session: ClientSession, fingerprint: object, *, taken: bool
+) -> None:
+    predictor.answer = web.json_response({**TOLD, "fingerprint": fingerprint})
+    said = await Metadata(session, predictor.port).said("127.0.0.1", "m")
+    assert said == Said("v1", "r1", str(fingerprint) if taken else "")
+
+
+@pytest.mark.parametrize(
     ("status", "text"),
     [
         (200, '{"name": "m", "version": 1, "revision": null}'),
@@ -88,6 +108,8 @@ async def test_who_does_not_listen_or_never_ends_is_silent(
     port = free_port()
     with pytest.raises(Silent, match=f"port {port} refuses"):
         await Metadata(session, port).said("127.0.0.1", "m")
+    with pytest.raises(Silent, match="UnicodeError"):
+        await Metadata(session, predictor.port).said("no..address", "m")
     monkeypatch.setattr(module, "MOST_BYTES", 16)
     with pytest.raises(Silent, match="more than"):
         await Metadata(session, predictor.port).said("127.0.0.1", "m")

@@ -14,12 +14,14 @@ from aiohttp import ClientSession, web
 from tests.integration.rollout.api_server import ApiServer
 from tests.integration.rollout.objects import path
 from tests.integration.rollout.waiting import running, until
-from tests.unit.rollout.cluster.test_routes import Services, assigned
+from tests.unit.rollout.cluster.test_fingerprints import FIRST, Farm, asking
+from tests.unit.rollout.cluster.test_routes import Named, Services, assigned
 from trellis.contracts.routing_table import RoutingTable
 from trellis.rollout.cluster import publisher as publisher_module
 from trellis.rollout.cluster import saved_table
 from trellis.rollout.cluster.api import Api
 from trellis.rollout.cluster.connection import Connection
+from trellis.rollout.cluster.metadata import Said
 from trellis.rollout.cluster.publisher import TablePublisher
 from trellis.rollout.cluster.saved_table import SavedTable
 from trellis.rollout.errors import ApiRefused, ApiUnreachable
@@ -376,6 +378,50 @@ async def test_one_that_has_not_asked_yet_goes_on_with_what_another_found(
             assert without.models["tomato"].arms[0].fingerprint == ""
             assert await other.until_version(without.version) == without
     assert barred.patched == 2
+
+
+async def test_of_a_service_at_zero_two_that_heard_different_things_agree(
+    api: Api, namespace: str, metrics: ControllerMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each asked pods of its own time, which differed; now there are none, and the table remembers."""
+    monkeypatch.setattr(publisher_module, "LOOK_SECONDS", 0.0)
+    barred = Barred(api)
+    farms = [Farm(), Farm()]
+    worlds = [World(tomato="v1"), World(tomato="v1")]
+    for farm, world, said in zip(farms, worlds, ("sha256:1", "sha256:2"), strict=True):
+        farm.has()
+        farm.starts("a", Said("v1", FIRST, said))
+        async with asking(farm):
+            await farm.until(lambda: farm.known() == said)  # noqa: B023 - used up in its own round
+            farm.pods.clear()
+            await farm.until_looked()
+        monkeypatch.setattr(world, "fingerprint_of", farm.fingerprints.of)
+    known = World(tomato="v1")
+    known.fingerprints = {FIRST: "sha256:1"}
+    async with followed(Place(api, namespace, metrics, known)) as first:
+        await first.publisher.renew()
+        remembered = await first.offered()
+    assert remembered.models["tomato"].arms[0].fingerprint == "sha256:1"
+    one, other = (Place(barred, namespace, metrics, world) for world in worlds)
+    async with (
+        followed(one),
+        followed(other),
+        running(one.publisher.run(all_listed)),
+        running(other.publisher.run(all_listed)),
+    ):
+        for place in (one, other):
+            assert await place.until_version(remembered.version) == remembered
+        for place in (other, one) * 5:
+            place.publisher.stir()
+            await asyncio.sleep(0)
+        for world in worlds:
+            world.versions["bean"] = "v1"
+            world.services = [*world.services, Named(("farm", "bean"))]
+        one.publisher.stir()
+        grown = await other.until_version(remembered.version + 1)
+        assert await one.until_version(grown.version) == grown
+    assert grown.models["tomato"] == remembered.models["tomato"]
+    assert barred.patched == 1
 
 
 async def test_of_two_that_never_agree_one_gives_way(

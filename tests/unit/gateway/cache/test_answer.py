@@ -4,31 +4,43 @@ from tests.unit.gateway.cache.targets import target_of
 from trellis.gateway.cache.answer import CachedAnswer
 
 TARGET = target_of()
-OWN = ((b"x-model-version", b"v1"), (b"x-model-revision", b"r1"))
+FINGERPRINT = (b"x-model-fingerprint", b"sha256:1")
+OWN = ((b"x-model-version", b"v1"), (b"x-model-revision", b"r1"), FINGERPRINT)
 
 
 def answer(*headers: tuple[bytes, bytes], status: int = 200, body: bytes = b"{}") -> CachedAnswer:
     return CachedAnswer(status, headers, body)
 
 
-@pytest.mark.parametrize("headers", [(), OWN], ids=["says-nothing", "says-who"])
-def test_an_answer_of_the_arm_itself_may_be_kept(headers: tuple[tuple[bytes, bytes], ...]) -> None:
+@pytest.mark.parametrize(
+    "headers",
+    [OWN, (FINGERPRINT,), (*OWN[::2], (b"x-model-revision", b"r2"))],
+    ids=["says-all", "fingerprint-alone", "another-revision"],
+)
+def test_an_answer_of_the_arms_fingerprint_may_be_kept(
+    headers: tuple[tuple[bytes, bytes], ...],
+) -> None:
     assert answer(*headers).may_be_kept(TARGET, limit=2)
+
+
+@pytest.mark.parametrize("said", [None, b"", b"sha256:2"], ids=["none", "empty", "another"])
+def test_an_answer_of_no_or_of_another_fingerprint_is_not_kept(said: bytes | None) -> None:
+    who = OWN[:2] if said is None else (*OWN[:2], (b"x-model-fingerprint", said))
+    assert not answer(*who).may_be_kept(TARGET, limit=2)
 
 
 @pytest.mark.parametrize(
     "alone",
     [
-        answer(status=503),
-        answer(status=422),
-        answer(status=206),
-        answer(body=b"{ }"),
-        answer((b"x-model-version", b"v2")),
-        answer((b"x-model-version", b"v1"), (b"x-model-revision", b"r2")),
-        answer((b"content-encoding", b"gzip")),
-        answer((b"set-cookie", b"a=b")),
-        answer((b"cache-control", b"max-age=3, No-Store")),
-        answer((b"cache-control", b"private")),
+        answer(*OWN, status=503),
+        answer(*OWN, status=422),
+        answer(*OWN, status=206),
+        answer(*OWN, body=b"{ }"),
+        answer((b"x-model-version", b"v2"), FINGERPRINT),
+        answer(*OWN, (b"content-encoding", b"gzip")),
+        answer(*OWN, (b"set-cookie", b"a=b")),
+        answer(*OWN, (b"cache-control", b"max-age=3, No-Store")),
+        answer(*OWN, (b"cache-control", b"private")),
     ],
     ids=[
         "503",
@@ -36,7 +48,6 @@ def test_an_answer_of_the_arm_itself_may_be_kept(headers: tuple[tuple[bytes, byt
         "part",
         "too-large",
         "another-version",
-        "another-revision",
         "packed",
         "cookie",
         "no-store",
@@ -45,19 +56,6 @@ def test_an_answer_of_the_arm_itself_may_be_kept(headers: tuple[tuple[bytes, byt
 )
 def test_what_is_not_for_others_is_not_kept(alone: CachedAnswer) -> None:
     assert not alone.may_be_kept(TARGET, limit=2)
-
-
-@pytest.mark.parametrize(
-    ("names", "kept"),
-    [(b"r1-00002", True), (b"r1-00001", False), (b"r1", False), (None, False)],
-    ids=["its-own", "another-revision", "the-arm", "none"],
-)
-def test_where_the_table_says_how_the_revision_calls_itself_it_must_do_so(
-    names: bytes | None, *, kept: bool
-) -> None:
-    behind = target_of(serving_revision="r1-00002")
-    who = ((b"x-model-version", b"v1"), *(() if names is None else ((b"x-model-revision", names),)))
-    assert answer(*who).may_be_kept(behind, limit=2) is kept
 
 
 def test_only_the_contents_headers_are_kept() -> None:
@@ -73,10 +71,7 @@ def test_who_answers_now_is_told() -> None:
     assert answer().served_by(target_of(revision="r9")).headers == (
         (b"x-model-version", b"v1"),
         (b"x-model-revision", b"r9"),
-    )
-    assert answer().served_by(target_of(serving_revision="r1-00002")).headers == (
-        (b"x-model-version", b"v1"),
-        (b"x-model-revision", b"r1-00002"),
+        FINGERPRINT,
     )
 
 

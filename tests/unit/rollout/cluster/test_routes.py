@@ -137,18 +137,18 @@ def test_a_service_that_no_table_can_hold_leaves_the_others_theirs() -> None:
     assert set(found.left_out) == {"bean"}
 
 
-def keeps(found: Routes, model: str = "tomato") -> list[tuple[str, str | None]]:
+def keeps(found: Routes, model: str = "tomato") -> list[str]:
     """By what gateways keep the answers of a model's arms."""
-    return [(arm.fingerprint, arm.serving_revision) for arm in table(found).models[model].arms]
+    return [arm.fingerprint for arm in table(found).models[model].arms]
 
 
 def test_answers_of_one_revision_alone_are_kept_by_its_fingerprint() -> None:
     known = Services(tomato="v1")
-    assert keeps(routes(known)) == [("", None)]  # not known yet
+    assert keeps(routes(known)) == [""]  # not known yet
     known.fingerprints = {"tomato-predictor-00001": "sha256:1"}
-    assert keeps(routes(known)) == [("sha256:1", "tomato-predictor-00001")]
+    assert keeps(routes(known)) == ["sha256:1"]
     known.fingerprints = {"tomato-predictor-00001": ""}
-    assert keeps(routes(known)) == [("", None)]
+    assert keeps(routes(known)) == [""]
 
 
 def test_no_answers_are_kept_while_requests_are_split() -> None:
@@ -159,9 +159,9 @@ def test_no_answers_are_kept_while_requests_are_split() -> None:
     }
     before = table(routes(known))
     known.canaries = {"tomato": "v2"}
-    assert keeps(routes(known, previous=before)) == [("", None)]
+    assert keeps(routes(known, previous=before)) == [""]
     known.canaries = {"tomato": "v1"}  # the same version, and another revision
-    assert keeps(routes(known, previous=before)) == [("", None)]
+    assert keeps(routes(known, previous=before)) == [""]
 
 
 def test_what_another_controller_found_holds_until_this_one_knows() -> None:
@@ -173,15 +173,10 @@ def test_what_another_controller_found_holds_until_this_one_knows() -> None:
         unasked = Services(tomato="v1")
         assert table(routes(unasked, assignments, kept)).models == kept.models
         unasked.fingerprints = {"tomato-predictor-00001": ""}
-        assert keeps(routes(unasked, assignments, kept)) == [("", None)]
-        # Of another version, or another revision, it says nothing.
+        assert keeps(routes(unasked, assignments, kept)) == [""]
+        # Of another version it says nothing.
         other = Services(tomato="v1.1")
-        assert keeps(routes(other, [assigned(**{"v1.1": "tomato"})], kept)) == [("", None)]
-        (arm,) = kept.models["tomato"].arms
-        older = arm.model_copy(update={"serving_revision": "tomato-predictor-00000"})
-        route = kept.models["tomato"].model_copy(update={"arms": (older,)})
-        before = kept.model_copy(update={"models": {"tomato": route}})
-        assert keeps(routes(Services(tomato="v1"), assignments, before)) == [("", None)]
+        assert keeps(routes(other, [assigned(**{"v1.1": "tomato"})], kept)) == [""]
 
 
 def test_an_arm_keeps_answers_of_the_version_that_was_assigned() -> None:
@@ -191,12 +186,12 @@ def test_an_arm_keeps_answers_of_the_version_that_was_assigned() -> None:
         "tomato-b-predictor-00001": "sha256:2",
     }
     experiment = assigned(v1="tomato", v2="tomato-b")
-    both = [("sha256:1", "tomato-predictor-00001"), ("sha256:2", "tomato-b-predictor-00001")]
+    both = ["sha256:1", "sha256:2"]
     assert keeps(routes(known, [experiment])) == both
     known.versions["tomato-b"] = "v3"
-    assert keeps(routes(known, [experiment])) == [both[0], ("", None)]
+    assert keeps(routes(known, [experiment])) == [both[0], ""]
     known.canaries = {"tomato": "v2"}
-    assert keeps(routes(known, [experiment])) == [("", None)] * 2
+    assert keeps(routes(known, [experiment])) == ["", ""]
 
 
 def test_of_a_service_that_is_gone_nothing_is_kept() -> None:
@@ -205,7 +200,7 @@ def test_of_a_service_that_is_gone_nothing_is_kept() -> None:
     experiment = assigned(v1="tomato", v2="tomato-b")
     before = table(routes(known, [experiment]))
     del known.versions["tomato-b"]
-    assert keeps(routes(known, [experiment], before)) == [("", None)] * 2
+    assert keeps(routes(known, [experiment], before)) == ["", ""]
 
 
 def test_a_revision_that_speaks_grpc_has_its_address_too() -> None:
