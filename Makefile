@@ -10,7 +10,7 @@ TEST_ARGS ?=
 # Most tests wait for processes that they started: more at once than there are cores, a file or several to
 # each (tests/conftest.py), and those that take long first, which are not those with the most tests.
 # Without bytecode each of them would compile all tests anew, and each process that they start all of Trellis.
-TEST_PROCESSES ?= 5
+TEST_PROCESSES ?= 4
 BENCH_ARGS ?=
 CLUSTER_ARGS ?=
 CLUSTER_DOWN_ARGS ?=
