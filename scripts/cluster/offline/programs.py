@@ -57,8 +57,6 @@ NODE = (
     Program("coredns", "coredns", "github.com/coredns/coredns", "coredns"),
     Program("pause", "pause", "trellis/pause", "pause"),
 )
-#: A Kubernetes API without nodes, for tests.
-API_SERVER = tuple(program for program in NODE if program.name in {"kube-apiserver", "etcd"})
 SERVING = (
     *(
         Program(f"knative-{n}", "knative", f"knative.dev/serving/cmd/{n}", "knative")
@@ -68,6 +66,12 @@ SERVING = (
     Program("kserve-controller", "kserve", "github.com/kserve/kserve/cmd/manager", "kserve"),
     Program("kserve-agent", "kserve", "github.com/kserve/kserve/cmd/agent", "kserve"),
     Program("kserve-router", "kserve", "github.com/kserve/kserve/cmd/router", "kserve"),
+)
+#: A Kubernetes API without nodes and a queue-proxy without a pod, for tests.
+API_SERVER = tuple(
+    program
+    for program in (*NODE, *SERVING)
+    if program.name in {"kube-apiserver", "etcd", "knative-queue"}
 )
 METRICS_SERVER = (
     Program(

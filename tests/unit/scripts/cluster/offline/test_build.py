@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,17 @@ def test_an_image_holds_a_program_of_its_group_or_packages(name: str) -> None:
     for image in group.images:
         assert image.packages or image.name in programs
         assert not image.program or image.name in programs
+
+
+def test_programs_that_tests_run_are_built_before_the_tests() -> None:
+    tests = Path(__file__).parents[4] / "integration"
+    asked = {
+        name
+        for path in tests.rglob("*.py")
+        for name in re.findall(r'\bprogram\("([a-z-]+)"', path.read_text())
+    }
+    assert "etcd" in asked
+    assert asked <= {program.name for program in GROUPS["api-server"].programs}
 
 
 def test_images_have_distinct_names_and_archives() -> None:
