@@ -7,6 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKS := dev local cluster serving serving-gpu keras sklearn gateway controller
 UP_ARGS ?= --default_model tomato
 TEST_ARGS ?=
+# Half of their time is that of the few that are marked, for test-long: see tests/conftest.py.
+TEST_MARK := not long
 # Most tests wait for processes that they started: more at once than there are cores, a file or several to
 # each (tests/conftest.py), and those that take long first, which are not those with the most tests.
 # Without bytecode each of them would compile all tests anew, and each process that they start all of Trellis.
@@ -20,7 +22,7 @@ E2E_TESTS ?= tests/e2e
 E2E_CLUSTER ?= --with metrics-server,keda,prometheus,tls --images predictor,predictor-keras,predictor-sklearn,gateway,controller
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format bench models cluster cluster-down images e2e e2e-flux lock generate verify clean
+.PHONY: help install run test test-long lint format bench models cluster cluster-down images e2e e2e-flux lock generate verify clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -49,9 +51,12 @@ install: $(RUNTIME) ## install what `make run` needs into .venv
 run: install ## start Trellis on this machine: gateway, page and all models of manifests/base
 	@$(BIN)/trellis up $(UP_ARGS)
 
-test: $(VENV)/dev.installed ## run the tests
+test: $(VENV)/dev.installed ## run the tests, but for the long ones
 	@env -u PYTHONDONTWRITEBYTECODE \
-	  $(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=loadscope --no-loadscope-reorder $(TEST_ARGS)
+	  $(BIN)/python -m pytest -m "$(TEST_MARK)" --numprocesses=$(TEST_PROCESSES) --dist=loadscope --no-loadscope-reorder $(TEST_ARGS)
+
+test-long: TEST_MARK := long
+test-long: test ## run the long tests: processes that are killed, and all that needs a Kubernetes API
 
 lint: $(VENV)/dev.installed verify ## check style, types, layers and generated files
 	@$(BIN)/ruff check .

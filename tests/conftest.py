@@ -31,6 +31,27 @@ TOGETHER = {
     ),
 }
 
+#: Files of more than ten seconds of a core, most for processes that are killed, trained or upgraded again
+#: and again, and those that need a Kubernetes API: marked ``long``, for ``make test-long``.
+LONG = (
+    *TOGETHER["controllers"],
+    *TOGETHER["cluster"],
+    f"{_ROLLOUT}/cli/test_local_run.py",
+    f"{_ROLLOUT}/metrics/test_queue_proxy.py",
+    f"{_SERVING}/test_convert.py",
+    f"{_SERVING}/test_lifecycle.py",
+    f"{_SERVING}/test_workers.py",
+    "tests/integration/gateway/jobs/test_wall_clock.py",
+    "tests/integration/gateway/jobs/test_worker_deaths.py",
+    "tests/integration/gateway/test_ejection.py",
+    "tests/integration/gateway/test_restarts.py",
+    "tests/integration/local/test_experiments.py",
+    "tests/integration/local/test_front.py",
+    "tests/integration/local/test_rollouts.py",
+    "tests/integration/local/test_up.py",
+    "tests/integration/models/test_training.py",
+)
+
 
 def _group(test: str) -> str:
     """What goes to one process: some files together, else a file."""
@@ -50,6 +71,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Grouped
     return Grouped(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes minutes by itself comes first."""
+    for item in items:
+        if item.nodeid.startswith(LONG):
+            item.add_marker(pytest.mark.long)
     items.sort(key=lambda item: _group(item.nodeid) not in TOGETHER)

@@ -1,12 +1,14 @@
 from pathlib import Path
 
-from tests.conftest import TOGETHER
+import pytest
+
+from tests.conftest import LONG, TOGETHER
 
 ROOT = Path(__file__).parents[2]
+PLACES = [place for places in (*TOGETHER.values(), LONG) for place in places]
 
 
-def test_every_place_of_a_group_has_tests() -> None:
-    files = [path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py")]
-    for places in TOGETHER.values():
-        for place in places:
-            assert any(file.startswith(place) for file in files), place
+@pytest.mark.parametrize("place", PLACES)
+def test_every_place_that_is_named_has_tests(place: str) -> None:
+    files = (path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert any(file.startswith(place) for file in files)
