@@ -338,6 +338,8 @@ async def test_a_full_redis_takes_nothing_by_halves(own_server: RedisServer) -> 
         assert number < 99_999
         assert await client.xlen(store.keys.exposures) == number * 100
         assert (await store.counts("colours"))["exposures:leaf-1"] == str(number * 100)
+        # What is too much for a batch may be enough for one outcome: Redis 6 counts another way than 7.
+        await client.config_set("maxmemory", "2mb")
         with pytest.raises(EventsDown):
             await store.record([Said("0-0", "label", b'"x"', 1.0)])
         assert await client.exists(store.keys.outcome("0-0", "label")) == 0
