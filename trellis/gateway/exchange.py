@@ -186,7 +186,8 @@ class Exchange:
                 unread.response.close()
             raise
         answer.cached = outcome == "hit"
-        attempt.served_by({k.decode(): v.decode("latin-1") for k, v in found.headers})
+        if not answer.cached:
+            attempt.served_by({k.decode(): v.decode("latin-1") for k, v in found.headers})
         status = _outside(found.status, answer)
         await answer.start(status, self._headers(ask, found.headers, outcome.encode()))
         await answer.piece(found.body, more=False)

@@ -201,34 +201,32 @@ def test_a_version_that_was_asked_for_is_no_random_assignment(recording: Recordi
     assert (exposure.asked, exposure.arm, exposure.version) == (True, "v2-1", "v2")
 
 
-@pytest.mark.parametrize("path", ["/v2/models/sentiment/infer", "/predict/sentiment"])
-def test_an_answer_from_the_cache_is_an_exposure_too(recording: Recording, path: str) -> None:
+def until_hit(
+    recording: Recording, path: str, word: str, *unit: str
+) -> Iterator[tuple[str, Exposure]]:
+    """What each answer said of the cache, until one was a hit, and its exposure."""
     document: Any = V2 if path.startswith("/v2") else SENTENCE
     name = path.replace("/", ".")
     told: list[str] = []
     until = time.monotonic() + WITHIN_SECONDS
     while "hit" not in told:  # the cache's Redis is reached beside the requests
         assert time.monotonic() < until, told
-        headers = head(f"cached-{len(told)}-{name}", "user 7")
+        headers = head(f"{word}-{len(told)}-{name}", *unit)
         told.append(post_json(recording.gateway.url + path, document, headers)[1]["x-cache"])
     for number, cache in enumerate(told):
-        exposure = recording.of(f"cached-{number}-{name}")
+        yield cache, recording.of(f"{word}-{number}-{name}")
+
+
+@pytest.mark.parametrize("path", ["/v2/models/sentiment/infer", "/predict/sentiment"])
+def test_an_answer_from_the_cache_is_an_exposure_too(recording: Recording, path: str) -> None:
+    for cache, exposure in until_hit(recording, path, "cached", "user 7"):
         assert exposure.cached is (cache == "hit")
         assert exposure.revision == expected_arm("user 7")
 
 
 @pytest.mark.parametrize("path", ["/v2/models/behind/infer", "/predict/behind"])
 def test_a_hit_names_the_arm_whose_answer_it_is(recording: Recording, path: str) -> None:
-    document: Any = V2 if path.startswith("/v2") else SENTENCE
-    name = path.replace("/", ".")
-    told: list[str] = []
-    until = time.monotonic() + WITHIN_SECONDS
-    while "hit" not in told:  # the cache's Redis is reached beside the requests
-        assert time.monotonic() < until, told
-        headers = head(f"behind-{len(told)}-{name}")
-        told.append(post_json(recording.gateway.url + path, document, headers)[1]["x-cache"])
-    for number, cache in enumerate(told):
-        exposure = recording.of(f"behind-{number}-{name}")
+    for cache, exposure in until_hit(recording, path, "behind"):
         assert exposure.cached is (cache == "hit")
         assert exposure.arm == "sentiment-predictor"
         assert exposure.revision == ("sentiment-predictor" if exposure.cached else "v1-1")
