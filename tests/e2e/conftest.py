@@ -34,6 +34,7 @@ ORDER = (
     "test_standard_mode.py",
     "test_gateway.py",
     "test_experiment.py",
+    "test_sticky_rollout.py",
     "test_gpu.py",
     "test_broken_version.py",
     "test_disruption.py",

@@ -140,6 +140,11 @@ class RolloutSpec(WireDocument):
         "follow",
         description="follow: a revision of the same version and image is let through at once",
     )
+    split: Literal["request", "unit"] = Field(
+        "request",
+        description="request: Knative splits each request anew; unit: gateways keep each unit with one "
+        "version, by the hosts of KServe's tags, and it is the unit that is evidence",
+    )
     warm_up: Duration = Field("30s", description="of each pod, left out of latency")
     paused: bool = False
 
@@ -151,6 +156,11 @@ class RolloutSpec(WireDocument):
         names = [guardrail.name for guardrail in self.guardrails]
         if len(set(names)) != len(names):
             raise ValueError(f"guardrails: each once; {names} came")
+        if self.split == "unit" and "meanLatency" in {rail.metric for rail in self.guardrails}:
+            raise ValueError(
+                "guardrails: meanLatency came with split: unit, which predictors do not tell from other"
+                " requests; use latency with a threshold"
+            )
         if seconds(self.deadline) <= sum(seconds(step.minimum_time) for step in self.steps):
             raise ValueError("deadline must be longer than all minimumTime together")
         return self

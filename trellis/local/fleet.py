@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from trellis.contracts.amounts import seconds
 from trellis.local import revisions
 from trellis.local.custom_resources import Experiment, Rollout
 from trellis.local.events import Events
@@ -19,6 +18,7 @@ from trellis.local.rollout_book import RolloutBook
 from trellis.local.state import LocalState, StateFolder
 from trellis.local.supervisor import Supervisor
 from trellis.rollout.compile import Trial, WeightedRevision, compile_table
+from trellis.rollout.events.trial import LEAST_WINDOW_SECONDS, longest_window
 from trellis.rollout.experiments.assignment import Assignment
 from trellis.rollout.http.tables import TableServer
 
@@ -26,8 +26,6 @@ from trellis.rollout.http.tables import TableServer
 _GATEWAY_SECONDS = 10.0
 #: For requests that the gateway had assigned but not sent when it took the new table.
 _LAST_REQUESTS_SECONDS = 0.5
-#: Exposures are kept for so long where no guardrail waits for outcomes.
-_LEAST_WINDOW_SECONDS = 3600.0
 #: A service that hangs at its start keeps the others waiting for the first table no longer.
 _FIRST_TABLE_SECONDS = 45.0
 
@@ -239,8 +237,7 @@ class Fleet:
             rollout = self.rollouts.of_service(name)
             if rollout is not None:
                 rails = self.rollouts.specs[rollout].guardrails
-                given = [seconds(r.attribution_window) for r in rails if r.attribution_window]
-                windows[name] = max(given, default=_LEAST_WINDOW_SECONDS)
+                windows[name] = longest_window(rails) or LEAST_WINDOW_SECONDS
         return windows
 
     def _arms(self, name: str, assigned: Assignment | None) -> list[WeightedRevision]:

@@ -6,7 +6,7 @@ from typing import Any
 from trellis.local.custom_resources import CustomResource, Experiment, Rollout
 from trellis.local.findings import Finding, Severity
 from trellis.local.inference_service import PREDICTOR, InferenceService
-from trellis.local.scaling import MODE, has_no_knative
+from trellis.local.scaling import ANNOTATIONS, MODE, TAG_ROUTING, has_no_knative
 
 _SERVICE = ("spec", "inferenceService")
 
@@ -66,6 +66,14 @@ def _rollout(rollout: Rollout, service: InferenceService | None) -> Iterator[Fin
             _SERVICE,
             f"{service.name} is in {mode} mode, in which KServe splits no traffic by this field",
             f"drop the annotation {MODE}, or the Rollout",
+        )
+    if rollout.spec.split == "unit" and service.at((*ANNOTATIONS, TAG_ROUTING)) != "true":
+        yield rollout.finding(
+            Severity.ERROR,
+            ("spec", "split"),
+            f"is unit, and {service.name} has no annotation {TAG_ROUTING}: in a cluster each request is"
+            " split",
+            f'give it {TAG_ROUTING}: "true", or leave split out',
         )
 
 

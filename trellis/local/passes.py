@@ -70,7 +70,7 @@ class Passes:
     async def _rollouts(
         self, store: FoldStore, notifier: Notifier, metrics: ControllerMetrics
     ) -> None:
-        trials = TrialEvents(store, by_tag=True)
+        trials = TrialEvents(store)
         world = World(self._fleet)
         processes = Processes(self._fleet)
         reconciler = Reconciler(

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from trellis.contracts.rollout import Guardrail
+from trellis.contracts.rollout import Guardrail, RolloutSpec
 from trellis.contracts.rollout_status import RolloutStatus
 from trellis.local.child import ChildState
 from trellis.local.events import Events
@@ -129,7 +129,7 @@ class Weights:
         sides: dict[str, Side] = {seen.rolled_out: "stable", seen.created: "canary"}
         shares = {seen.rolled_out: 1 - percent / 100, seen.created: percent / 100}
         guardrails = self._fleet.rollouts.specs[name].guardrails
-        await self._trials.expect(trial, service, sides, shares, guardrails)
+        await self._trials.expect(trial, service, sides, shares, guardrails, by_unit=True)
 
 
 class Gateways:
@@ -139,6 +139,12 @@ class Gateways:
         self, key: Key, seen: ServiceSeen | None, status: RolloutStatus, hosts: Table
     ) -> None:
         """Nothing is to be done: the table follows the weights."""
+
+    def by_unit(
+        self, key: Key, spec: RolloutSpec, status: RolloutStatus, seen: ServiceSeen | None
+    ) -> bool:
+        """Always: nothing else splits."""
+        return True
 
     def seen(self, key: Key) -> GatewaysSeen:
         """Nobody has to turn away."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Literal
 
 from trellis.local.revisions import Revision, ServiceState, identity
-from trellis.rollout.seen import RevisionSeen, ServiceSeen
+from trellis.rollout.seen import LATEST, PREVIOUS, RevisionSeen, ServiceSeen
 
 
 def service_seen(
@@ -43,12 +43,19 @@ def service_seen(
             for revision in state.kept
         },
         traffic={name: share for name, share in state.traffic.items() if share},
+        tags=_tags(state),
     )
 
 
 def token(state: ServiceState) -> str:
     """Another for each state."""
     return hashlib.sha256(state.model_dump_json().encode()).hexdigest()[:16]
+
+
+def _tags(state: ServiceState) -> dict[str, str]:
+    """Each revision has its own address, tag or not."""
+    tags = {LATEST: state.newest.name, PREVIOUS: state.rolled_out}
+    return {tag: name for tag, name in tags.items() if name}
 
 
 def _owner(state: ServiceState) -> Literal["us", "applier", "nobody"]:

@@ -16,7 +16,7 @@ from trellis.rollout.cluster.experiment_world import ClusterExperiments
 from trellis.rollout.cluster.experiments import services_of
 from trellis.rollout.cluster.facts import Key
 from trellis.rollout.cluster.fingerprints import Fingerprints
-from trellis.rollout.cluster.gateways import ServiceHosts
+from trellis.rollout.cluster.gateways import ClusterGateways
 from trellis.rollout.cluster.knative import KnativeWeights
 from trellis.rollout.cluster.metadata import Metadata
 from trellis.rollout.cluster.publisher import TablePublisher
@@ -69,7 +69,7 @@ class ClusterPasses:
         self.cluster = Cluster(
             api, settings.namespace, metrics, self._service_changed, self._experiment_changed
         )
-        hosts = ServiceHosts(self.cluster, trials, lambda: self._publisher.version)
+        gateways = ClusterGateways(self.cluster, trials, lambda: self._publisher, served)
         self._saved = SavedTable(api, (served, settings.table_config_map), metrics, self._stir)
         self._fingerprints = Fingerprints(self.cluster, served, Metadata(session).said, self._stir)
         self._publisher = TablePublisher(
@@ -78,14 +78,15 @@ class ClusterPasses:
             self._saved,
             tables,
             self._fingerprints.of,
-            lambda: hosts.recorded(served),
+            lambda: gateways.recorded(served),
+            gateways.split,
         )
         self.rollouts = Reconciler(
             self.cluster,
             ClusterVoice(api, self.cluster, instance),
             KnativeWeights(api),
             sources(self.cluster),
-            hosts,
+            gateways,
             notifier,
             metrics,
             interval,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from trellis.contracts.rollout import RolloutSpec
 from trellis.contracts.rollout_status import RolloutStatus
 from trellis.rollout.cluster.facts import Key
 from trellis.rollout.cluster.rollouts import Rollout
@@ -46,6 +47,12 @@ class Gateways(Protocol):
         self, key: Key, seen: ServiceSeen | None, status: RolloutStatus, hosts: Table
     ) -> None:
         """Have the table name the service's revisions so."""
+        ...
+
+    def by_unit(
+        self, key: Key, spec: RolloutSpec, status: RolloutStatus, seen: ServiceSeen | None
+    ) -> bool:
+        """Whether gateways split the rollout's units themselves, as its status stands."""
         ...
 
     def seen(self, key: Key) -> GatewaysSeen:

@@ -83,7 +83,8 @@ class Reconciler:
             return IDLE_SECONDS
         working = self._recall(found, spec)
         seen = self._world.seen(found.service_key)
-        observation = await self._weighing.observed(found, spec, working, seen)
+        by_unit = self._gateways.by_unit(found.service_key, spec, working.status, seen)
+        observation = await self._weighing.observed(found, spec, working, seen, by_unit=by_unit)
         required = await self._weighing.required(working, found, spec, observation)
         decision = self._decide(found, spec, working, seen, observation, required)
         observation = self._weighing.next(decision, spec, observation)

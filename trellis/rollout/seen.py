@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+#: Tags of KServe: the host of each leads to the newest ready revision, and to the one of before it.
+LATEST, PREVIOUS = "latest", "prev"
+
 
 @dataclass(frozen=True)
 class RevisionSeen:
@@ -34,7 +37,8 @@ class ServiceSeen:
     ``canaryTrafficPercent`` (None: absent), ``weight_owner`` who set it last. ``wanted_version`` and
     ``wanted_identity`` are what its spec asks for now; ``created`` and ``ready`` the newest revision
     and the newest that is ready; ``rolled_out`` the one that holds the rest of the traffic.
-    ``traffic`` is what has taken effect, in percent by revision.
+    ``traffic`` is what has taken effect, in percent by revision. ``tags`` are the revisions behind the
+    hosts of tags, by tag; ``routed``: the ingress has all of it.
     """
 
     name: str
@@ -51,6 +55,8 @@ class ServiceSeen:
     cannot_split: str = ""
     revisions: Mapping[str, RevisionSeen] = field(default_factory=dict)
     traffic: Mapping[str, int] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    routed: bool = True
 
     @property
     def newest(self) -> RevisionSeen | None:

@@ -30,9 +30,17 @@ class Weighing:
         self._sources, self._trials, self._clock = sources, trials, clock
 
     async def observed(
-        self, found: Rollout, spec: RolloutSpec, working: Working, seen: ServiceSeen | None
+        self,
+        found: Rollout,
+        spec: RolloutSpec,
+        working: Working,
+        seen: ServiceSeen | None,
+        *,
+        by_unit: bool,
     ) -> Observation | None:
-        """What is remembered, with what happened since where traffic is compared."""
+        """What is remembered, with what happened since where traffic is compared. ``by_unit``: gateways
+        split units, and their requests are counted nowhere else.
+        """
         observation, status = working.observation, working.status
         if observation is None or not observation.span:
             return observation
@@ -41,7 +49,7 @@ class Weighing:
         compared = sides(status, seen)
         source = self._sources(found.key[0])
         readings = await source.read(found.service, tuple(compared), spec.guardrails)
-        units = await self._units(found, observation, status, spec)
+        units = await self._units(found, observation, status, spec, by_unit=by_unit)
         share = seen.weight if seen.weight is not None else status.weight
         return observation.counted(readings, compared, spec, share, units)
 
@@ -88,7 +96,13 @@ class Weighing:
             await self._trials.stored(trial, observation.reached)
 
     async def _units(
-        self, found: Rollout, observation: Observation, status: RolloutStatus, spec: RolloutSpec
+        self,
+        found: Rollout,
+        observation: Observation,
+        status: RolloutStatus,
+        spec: RolloutSpec,
+        *,
+        by_unit: bool,
     ) -> UnitNews:
         """What gateways told of units, since what the observation holds."""
         if self._trials is None:
@@ -97,7 +111,7 @@ class Weighing:
         trial = trial_of(*found.key, status)
         if trial is None:
             return UnitNews((), observation.reached)
-        return await self._trials.news(trial, observation.reached, spec.guardrails)
+        return await self._trials.news(trial, observation.reached, spec.guardrails, by_unit=by_unit)
 
 
 def _rates(observation: Observation) -> Mapping[str, float]:

@@ -56,6 +56,9 @@ may be is the schema's part. */ -}}
 {{- $_ := set $versions .version true -}}
 {{- end -}}
 {{- end -}}
+{{- if and .Values.rollout.enabled (eq .Values.rollout.split "unit") (not .Values.tagRouting) -}}
+{{- fail "rollout.split is unit and tagRouting is false: gateways would have no host of each version to keep users with. Set tagRouting: true, or rollout.split: request." -}}
+{{- end -}}
 {{- if .Values.rollout.enabled -}}
 {{- $before := 0 -}}
 {{- range .Values.rollout.steps -}}

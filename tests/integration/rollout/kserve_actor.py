@@ -14,6 +14,7 @@ from tests.integration.rollout.objects import path
 from tests.integration.rollout.pod_pages import PodPages
 from tests.unit.rollout.plan.kserve_model import KServeModel, Template
 
+TAG_ROUTING = "serving.kserve.io/enable-tag-routing"
 #: Seconds between two rounds.
 ROUND = 0.05
 
@@ -103,6 +104,7 @@ class KServeActor:
             self._known[name] = tomato
         model = tomato.model
         model.template, model.weight = template, predictor.get("canaryTrafficPercent")
+        model.tag_routing = annotations.get(TAG_ROUTING) == "true"
         model.reconcile()
         self._write_knative(service, tomato)
         model.configure()
@@ -209,11 +211,26 @@ class KServeActor:
             "latestRolledoutRevision": full(model.rolled_out),
             "previousRolledoutRevision": full(model.previous),
             "traffic": [
-                {"revisionName": full(revision), "percent": percent}
+                {
+                    "revisionName": full(revision),
+                    "percent": percent,
+                    **_tag(model, revision),
+                }
                 for revision, percent in model.status_traffic.items()
             ],
         }
         component = {field: value for field, value in component.items() if value}
-        status = {"deploymentMode": "Serverless", "components": {"predictor": component}}
+        ready = {"type": "PredictorRouteReady", "status": "True"}
+        status = {
+            "conditions": [ready],
+            "deploymentMode": "Serverless",
+            "components": {"predictor": component},
+        }
         if status != service.get("status"):
             self._patch_status(self._path(objects.KSERVE, "inferenceservices", name), status)
+
+
+def _tag(model: KServeModel, revision: str) -> dict[str, str]:
+    """The revision's tag, where it has one."""
+    tags = {of: tag for tag, of in model.status_tags.items()}
+    return {"tag": tags[revision]} if revision in tags else {}

@@ -2,7 +2,8 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from redis.asyncio import Redis
@@ -36,12 +37,13 @@ class Visitors:
         self,
         table: RoutingTable,
         number: int,
-        converting: dict[str, float],
+        converting: Mapping[str, float] = MappingProxyType({}),
         serves: Serves = its_own,
         ago: float = AGO,
+        failing: Mapping[str, float] = MappingProxyType({}),
     ) -> dict[str, str]:
-        """So many ask for tomato; some convert at once, by the revision that served them. Gives the arm
-        that each met.
+        """So many ask for tomato; some convert at once, and of some the request fails, by the revision that
+        served them. Gives the arm that each met.
         """
         route, met = table.models["tomato"], dict[str, str]()
         shares = digest_of_shares({arm.revision: arm.weight for arm in route.arms})
@@ -67,11 +69,16 @@ class Visitors:
                     "unit": line.digest(who.encode()).hex(),
                     "sticky": True,
                 }
+                failed = self._chance.random() < failing.get(revision, 0.0)
                 exposure = Exposure(
-                    **common, table_version=table.version, time=then, code=200, seconds=0.01
+                    **common,
+                    table_version=table.version,
+                    time=then,
+                    code=503 if failed else 200,
+                    seconds=0.01,
                 )
                 self._add(pipe, self._keys.exposures, exposure)
-                if self._chance.random() < converting[revision]:
+                if self._chance.random() < converting.get(revision, 0.0):
                     outcome = Outcome(
                         **common, kind="conversion", value=True, time=then, exposed_at=then
                     )

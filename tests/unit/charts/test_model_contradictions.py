@@ -22,6 +22,10 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {**STANDARD, "rollout": {"enabled": True}},
         ("rollout.enabled is true", "mode is Standard"),
     ),
+    "units without hosts to keep them": (
+        {"rollout": {"enabled": True, "split": "unit"}, "tagRouting": False},
+        ("rollout.split is unit", "tagRouting is false"),
+    ),
     "Rollout and Experiment": (
         {"rollout": {"enabled": True}, "experiment": {"enabled": True}, "arms": [ARM]},
         ("rollout.enabled and experiment.enabled", "version v1"),

@@ -54,6 +54,7 @@ def test_a_rollout_is_of_the_service_and_says_what_is_set(helm: Helm) -> None:
             "deadline": "2h",
             "onDeadline": "rollback",
             "sameVersion": "trial",
+            "split": "unit",
             "warmUp": "5s",
             "paused": True,
         },
@@ -69,6 +70,7 @@ def test_a_rollout_is_of_the_service_and_says_what_is_set(helm: Helm) -> None:
             "deadline": "2h",
             "onDeadline": "rollback",
             "sameVersion": "trial",
+            "split": "unit",
             "warmUp": "5s",
             "paused": True,
         }

@@ -47,6 +47,15 @@ def test_a_mode_that_cannot_split_is_an_error(write: Write) -> None:
     assert "Standard mode" in found.problem
 
 
+def test_units_without_hosts_to_keep_them_are_an_error(write: Write) -> None:
+    by_unit = ROLLOUT.rstrip("\n") + "\n  split: unit\n"
+    found = only(write, MODEL_FORM, by_unit)
+    assert (found.severity, found.field) == (Severity.ERROR, "spec.split")
+    assert "no annotation serving.kserve.io/enable-tag-routing" in found.problem
+    tags = '  name: tomato\n  annotations: {serving.kserve.io/enable-tag-routing: "true"}\n'
+    assert found_in(write, MODEL_FORM.replace("  name: tomato\n", tags, 1), by_unit) == []
+
+
 def test_two_rollouts_of_one_service_are_an_error_at_the_second(write: Write) -> None:
     found = only(write, MODEL_FORM, ROLLOUT, ROLLOUT.replace("moves", "also"))
     assert (found.severity, found.field) == (Severity.ERROR, "spec.inferenceService")

@@ -25,6 +25,8 @@ Raw = Mapping[str, Any]
 #: Label of an InferenceService that is an arm beside another: the model whose version it serves.
 ARM_OF = "trellis.dev/arm-of"
 _MODE = "serving.kserve.io/deploymentMode"
+#: A condition of an InferenceService: the ingress has what its traffic says.
+_ROUTED = "PredictorRouteReady"
 _KSERVE = "serving.kserve.io/inferenceservice"
 _KNATIVE_SERVICE = "serving.knative.dev/service"
 _KNATIVE_REVISION = "serving.knative.dev/revision"
@@ -51,6 +53,8 @@ class Service:
     ready: str | None
     rolled_out: str | None
     traffic: Mapping[str, int]
+    tags: Mapping[str, str]
+    routed: bool
     failure: tuple[str, str]  # the revision that KServe last saw fail, and why
 
 
@@ -110,10 +114,14 @@ def service(raw: Raw) -> Service:
     source, image = _named(predictor)
     component = (status.get("components") or {}).get("predictor") or {}
     traffic: dict[str, int] = {}
+    tags: dict[str, str] = {}
     for target in component.get("traffic") or []:
         name = target.get("revisionName")
         if name:
             traffic[name] = traffic.get(name, 0) + int(target.get("percent") or 0)
+        if name and target.get("tag"):
+            tags[target["tag"]] = name
+    conditions = {c.get("type"): c.get("status") for c in status.get("conditions") or []}
     mode = (metadata.get("annotations") or {}).get(_MODE) or status.get("deploymentMode") or ""
     last = (status.get("modelStatus") or {}).get("lastFailureInfo") or {}
     return Service(
@@ -130,6 +138,8 @@ def service(raw: Raw) -> Service:
         ready=component.get("latestReadyRevision"),
         rolled_out=component.get("latestRolledoutRevision"),
         traffic=traffic,
+        tags=tags,
+        routed=conditions.get(_ROUTED) == "True",
         failure=(str(last.get("modelRevisionName") or ""), _words(last.get("message"))),
     )
 

@@ -19,6 +19,7 @@ from trellis.rollout.errors import ApiRefused, ApiUnreachable, Conflict
 from trellis.rollout.experiments.assignment import Assignment, assignment_of
 from trellis.rollout.experiments.ports import ExperimentFound
 from trellis.rollout.http.tables import TableServer
+from trellis.rollout.sticky import TagSplit
 from trellis.telemetry.logs import get_logger
 
 #: Seconds between two looks: services change in bursts. After a failure the next comes later.
@@ -59,11 +60,12 @@ class TablePublisher:
         server: TableServer,
         fingerprint_of: FingerprintOf,
         recorded: Recorded = dict,
+        split_of: Callable[[Key], TagSplit | None] = lambda _key: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._world, self._namespace, self._server = world, namespace, server
         self._saved, self._recorded, self._clock = saved, recorded, clock
-        self._fingerprint_of = fingerprint_of
+        self._fingerprint_of, self._split_of = fingerprint_of, split_of
         self._table: RoutingTable | None = None
         self._assignments: dict[Key, tuple[str, Assignment | None]] = {}
         self._left_out: Mapping[str, str] = {}
@@ -81,9 +83,19 @@ class TablePublisher:
         self.stir()
 
     @property
-    def version(self) -> int:
-        """The number of the table that is offered; 0 before there is one."""
-        return self._table.version if self._table else 0
+    def table(self) -> RoutingTable | None:
+        """The one that is offered; None before there is one."""
+        return self._table
+
+    @property
+    def held(self) -> Mapping[str, int]:
+        """The number of the table that each gateway holds, by its name."""
+        return self._server.held()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every gateway has had the time to ask."""
+        return self._server.is_complete
 
     async def run(self, listed: Callable[[], Awaitable[None]]) -> None:
         """Offer the saved table at once, and the one of what is known as soon as all is ``listed`` and
@@ -202,7 +214,12 @@ class TablePublisher:
         self, previous: RoutingTable, present: Saved | None
     ) -> tuple[RoutingTable, Mapping[str, ModelRoute]]:
         routes = routes_of(
-            self._world, self._namespace, self._assigned(), previous, self._fingerprint_of
+            self._world,
+            self._namespace,
+            self._assigned(),
+            previous,
+            self._fingerprint_of,
+            self._split_of,
         )
         self._tell_left_out(routes)
         before = dict(present.routes) if present else {}

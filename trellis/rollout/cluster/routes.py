@@ -1,23 +1,25 @@
 """The routing table of one namespace: what each name of a model leads to, pure.
 
 A model leads to its InferenceService's own host, where Knative splits by request as the weight says,
-and what gateways send is counted with all other requests by the queue-proxies. A model in an
+and what gateways send is counted with all other requests by the queue-proxies. While a Rollout has
+gateways split its units, the model leads to the hosts of KServe's tags instead. A model in an
 experiment leads to the hosts of the arms' InferenceServices, as the Experiment's status assigns; each
 of those stays reachable by its own name too.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
-from trellis.contracts.routing_table import Arm, RoutingTable
+from trellis.contracts.routing_table import Arm, ModelRoute, RoutingTable
 from trellis.rollout.cluster.cluster import Address
 from trellis.rollout.cluster.facts import Key
 from trellis.rollout.cluster.keeping import FingerprintOf, keeping
 from trellis.rollout.cluster.table import Keyed
 from trellis.rollout.compile import Trial, WeightedRevision, compile_table
 from trellis.rollout.experiments.assignment import AssignedArm, Assignment
-from trellis.rollout.seen import RevisionSeen, ServiceSeen
+from trellis.rollout.seen import LATEST, PREVIOUS, RevisionSeen, ServiceSeen
+from trellis.rollout.sticky import TagSplit
 
 
 class Known(Protocol):
@@ -54,8 +56,10 @@ def routes_of(
     assignments: Iterable[Assignment],
     previous: RoutingTable | None,
     fingerprint_of: FingerprintOf,
+    split_of: Callable[[Key], TagSplit | None],
 ) -> Routes:
-    """Of what is known now; of two ``assignments`` of one model the first counts.
+    """Of what is known now; of two ``assignments`` of one model the first counts. ``split_of`` says how
+    gateways are to split a service's units, None where its own host does.
 
     An arm whose InferenceService is gone stays where ``previous`` has it: whom it leads to is for the
     experiment to say. A fingerprint that is not known now is the one that ``previous`` has of the same
@@ -63,10 +67,15 @@ def routes_of(
     """
     routes = Routes()
     for service in sorted(known.services, key=lambda found: found.key):
-        if service.key[0] == namespace and (
-            own := _own(known, service.key, previous, fingerprint_of)
-        ):
-            _take(routes, service.key[1], [own])
+        if service.key[0] != namespace:
+            continue
+        split = split_of(service.key)
+        if split is not None:
+            own = _tagged(known, service.key, split, previous, fingerprint_of)
+        else:
+            own = _own(known, service.key, previous, fingerprint_of)
+        if own:
+            _take(routes, service.key[1], own)
     trialled = set[str]()
     for assigned in assignments:
         found = (
@@ -104,16 +113,16 @@ def _take(
 
 def _own(
     known: Known, key: Key, previous: RoutingTable | None, fingerprint_of: FingerprintOf
-) -> WeightedRevision | None:
+) -> list[WeightedRevision]:
     """The service's own host, from its first revision that is ready on."""
     seen, address = known.seen(key), known.address(key)
     holder = _holder(seen) if seen else None
     if seen is None or holder is None or address is None:
-        return None
+        return []
     before = _before(previous, key[1], address.name)
     sole = holder if seen.sole == holder else None
     fingerprint = keeping(sole, holder.version, before, fingerprint_of)
-    return WeightedRevision(
+    own = WeightedRevision(
         url=_url(address, key[0]),
         grpc_address=_grpc_address(address, key[0], holder),
         model=address.model,
@@ -123,6 +132,44 @@ def _own(
         role="stable",
         weight=1,
     )
+    return [own]
+
+
+def _tagged(
+    known: Known,
+    key: Key,
+    split: TagSplit,
+    previous: RoutingTable | None,
+    fingerprint_of: FingerprintOf,
+) -> list[WeightedRevision]:
+    """Both sides of a trial, each by its tag's host, which leads to one revision alone."""
+    address = known.address(key)
+    if address is None:
+        return []
+    sides: tuple[tuple[str, RevisionSeen, Literal["stable", "canary"], int], ...] = (
+        (PREVIOUS, split.stable, "stable", 100 - split.weight),
+        (LATEST, split.canary, "canary", split.weight),
+    )
+    return [
+        WeightedRevision(
+            url=_url(address, key[0], tag),
+            grpc_address=_grpc_address(address, key[0], revision, tag),
+            model=address.model,
+            version=revision.version,
+            revision=revision.name,
+            fingerprint=keeping(
+                revision, revision.version, _before(previous, key[1], revision.name), fingerprint_of
+            ),
+            role=role,
+            weight=weight,
+        )
+        for tag, revision, role, weight in sides
+    ]
+
+
+def splits_by_tag(route: ModelRoute) -> bool:
+    """Whether gateways split a model's units by the hosts of tags."""
+    return any(arm.role == "canary" for arm in route.arms)
 
 
 def _arm(
@@ -166,13 +213,16 @@ def _before(previous: RoutingTable | None, model: str, revision: str) -> Arm | N
     return next((arm for arm in arms if arm.revision == revision), None)
 
 
-def _host(address: Address, namespace: str) -> str:
-    return f"{address.name}.{namespace}.svc.cluster.local"
+def _host(address: Address, namespace: str, tag: str) -> str:
+    name = f"{tag}-{address.name}" if tag else address.name
+    return f"{name}.{namespace}.svc.cluster.local"
 
 
-def _url(address: Address, namespace: str) -> str:
-    return f"http://{_host(address, namespace)}"
+def _url(address: Address, namespace: str, tag: str = "") -> str:
+    return f"http://{_host(address, namespace, tag)}"
 
 
-def _grpc_address(address: Address, namespace: str, holder: RevisionSeen | None) -> str | None:
-    return f"{_host(address, namespace)}:80" if holder is not None and holder.grpc else None
+def _grpc_address(
+    address: Address, namespace: str, holder: RevisionSeen | None, tag: str = ""
+) -> str | None:
+    return f"{_host(address, namespace, tag)}:80" if holder is not None and holder.grpc else None

@@ -41,6 +41,8 @@ def service_seen(
         cannot_split=_cannot_split(service),
         revisions=seen,
         traffic=service.traffic,
+        tags=service.tags,
+        routed=service.routed,
     )
 
 

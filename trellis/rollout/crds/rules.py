@@ -153,6 +153,12 @@ ROLLOUT = (
     ),
     _GUARDRAILS_ONCE,
     Rule(
+        "self.split != 'unit' || self.guardrails.all(g, g.metric != 'meanLatency')",
+        "'guardrails: meanLatency came with split: unit, which predictors do not tell from other'"
+        " + ' requests; expected latency with a threshold'",
+        ".guardrails",
+    ),
+    Rule(
         f"{seconds('self.deadline')} > {_STAGES}",
         "'deadline: ' + self.deadline + ' came; expected longer than all minimumTime together'",
         ".deadline",

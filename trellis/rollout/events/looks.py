@@ -15,14 +15,14 @@ def looks_of(blocks: Iterable[Block]) -> tuple[Look, ...]:
     )
 
 
-def blind_look(guardrails: Sequence[Guardrail], why: str, *, by_tag: bool = False) -> Look:
+def blind_look(guardrails: Sequence[Guardrail], why: str, *, by_unit: bool = False) -> Look:
     """Where events cannot be read: nothing is known of what only they tell.
 
-    With ``by_tag``, where gateways split by unit and no requests are counted, that is errors and
+    With ``by_unit``, where gateways split by unit and no requests are counted, that is errors and
     latency too: all but restarts.
     """
     told_by_events = {"conversions", "wrongLabels", "scores"}
-    if by_tag:
+    if by_unit:
         told_by_events |= {"errors", "latency", "meanLatency"}
     return Look(
         "units",

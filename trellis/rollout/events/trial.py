@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from trellis.contracts.amounts import seconds
 from trellis.contracts.rollout import Guardrail
 from trellis.contracts.rollout_status import RolloutStatus
 from trellis.rollout.events.looks import blind_look, looks_of
@@ -14,6 +15,8 @@ from trellis.rollout.metrics.snapshot import Side
 
 #: Seconds within which requests follow a weight.
 FOLLOWING_SECONDS = 3.0
+#: The same as ``longest_window``, where exposures are wanted for what they tell at once alone.
+LEAST_WINDOW_SECONDS = 3600.0
 
 
 class UnitNews(NamedTuple):
@@ -24,15 +27,15 @@ class UnitNews(NamedTuple):
 
 
 class TrialEvents:
-    """Of all rollouts of one place, over their durable Redis; ``by_tag`` where gateways split by unit,
-    so that there is no other evidence of errors and latency. Else each request is split behind one
-    host, and only what comes of it later is told by events: the rest is counted there.
+    """Of all rollouts of one place, over their durable Redis.
+
+    ``by_unit`` says of one that gateways split its units, so that there is no other evidence of their
+    errors and latency. Else each request is split behind one host, and only what comes of it later is
+    told by events: the rest is counted there.
     """
 
-    def __init__(
-        self, store: FoldStore, *, by_tag: bool = False, clock: Callable[[], float] = time.time
-    ) -> None:
-        self._store, self._by_tag, self._clock = store, by_tag, clock
+    def __init__(self, store: FoldStore, *, clock: Callable[[], float] = time.time) -> None:
+        self._store, self._clock = store, clock
         self._watches: dict[str, Watch] = {}  # the newest of each rollout
 
     async def expect(
@@ -42,13 +45,15 @@ class TrialEvents:
         sides: Mapping[str, Side],
         shares: Mapping[str, float],
         guardrails: Sequence[Guardrail],
+        *,
+        by_unit: bool,
     ) -> None:
         """Count for ``trial`` what units of these ``shares``, by revision, tell from now on.
 
         To be called before the routing table has them, or at the moment at which they are asked for.
         Raises ``EventsDown``.
         """
-        measures = self._measures(guardrails)
+        measures = _measures(guardrails, by_unit=by_unit)
         if not measures:
             return
         wanted = Watch(
@@ -58,13 +63,15 @@ class TrialEvents:
             era=0,
             shares=dict(shares),
             measures=measures,
-            split="unit" if self._by_tag else "request",
-            since=0.0 if self._by_tag else self._clock() + FOLLOWING_SECONDS,
+            split="unit" if by_unit else "request",
+            since=0.0 if by_unit else self._clock() + FOLLOWING_SECONDS,
         )
         await self._store.expect(wanted)
         self._watches[_rollout_of(trial)] = wanted
 
-    async def news(self, trial: str, after: int, guardrails: Sequence[Guardrail]) -> UnitNews:
+    async def news(
+        self, trial: str, after: int, guardrails: Sequence[Guardrail], *, by_unit: bool
+    ) -> UnitNews:
         """What was counted since number ``after``; where events cannot be read or some were lost, the
         last look is blind to what only they tell.
         """
@@ -76,7 +83,7 @@ class TrialEvents:
                 return UnitNews((), after)
             news = await self._store.news(watch, after)
         except EventsDown as error:
-            blind = blind_look(guardrails, str(error), by_tag=self._by_tag)
+            blind = blind_look(guardrails, str(error), by_unit=by_unit)
             return UnitNews((blind,), after)
         looks = looks_of(news.blocks)
         if news.incomplete:
@@ -90,10 +97,17 @@ class TrialEvents:
         except EventsDown:
             return  # it is told again, and known by its number
 
-    def _measures(self, guardrails: Sequence[Guardrail]) -> tuple[Measure, ...]:
-        """What only events tell."""
-        measures = measures_of(guardrails)
-        return measures if self._by_tag else tuple(m for m in measures if m.metric in RIPE)
+
+def _measures(guardrails: Sequence[Guardrail], *, by_unit: bool) -> tuple[Measure, ...]:
+    """What only events tell."""
+    measures = measures_of(guardrails)
+    return measures if by_unit else tuple(m for m in measures if m.metric in RIPE)
+
+
+def longest_window(guardrails: Sequence[Guardrail]) -> float | None:
+    """Seconds for which it is kept what served a request; None where no guardrail waits for outcomes."""
+    given = [seconds(r.attribution_window) for r in guardrails if r.attribution_window]
+    return max(given, default=None)
 
 
 def counted_for(namespace: str, rollout: str, status: RolloutStatus) -> str | None:

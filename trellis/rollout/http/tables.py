@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from aiohttp import web
 
@@ -21,6 +21,8 @@ _LONGEST_WAIT = 300.0
 _FIRST_WAIT = 20.0
 #: One that has not asked for so long is gone: it asks again as soon as it is answered.
 _GONE_SECONDS = 60.0
+#: Within which one that lost its controller asks another, or the same anew.
+_FOUND_SECONDS = 10.0
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})")
 
 
@@ -33,6 +35,7 @@ class TableServer:
         self._etag = ""
         self._changed = asyncio.Condition()
         self._followers: dict[str, _Follower] = {}
+        self._began = time.monotonic()
 
     def routes(self) -> list[web.RouteDef]:
         """What it answers."""
@@ -50,11 +53,29 @@ class TableServer:
     @property
     def behind(self) -> int:
         """Followers that do not hold the current table."""
+        return sum(follower.etag != self._etag for follower in self._present_followers().values())
+
+    def held(self) -> Mapping[str, int]:
+        """The number of the table that each follower holds, by its name. One that holds another
+        table of the current number, or of a later one, has it from elsewhere: it counts as behind.
+        """
+        current = self._table.version if self._table else 0
+        return {
+            name: current if of.etag == self._etag else min(_number(of.etag), current - 1)
+            for name, of in self._present_followers().items()
+        }
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every follower has had the time to ask, since this process began."""
+        return time.monotonic() - self._began >= _FOUND_SECONDS
+
+    def _present_followers(self) -> Mapping[str, "_Follower"]:
         now = time.monotonic()
         for name, follower in list(self._followers.items()):
             if not follower.waiting and now - follower.seen > _GONE_SECONDS:
                 del self._followers[name]
-        return sum(follower.etag != self._etag for follower in self._followers.values())
+        return self._followers
 
     async def until_in_use(self, seconds: float) -> bool:
         """Whether all followers took the current table within ``seconds``: one asks for the next
@@ -108,6 +129,12 @@ class TableServer:
         finally:
             follower.waiting -= 1
             follower.seen = time.monotonic()
+
+
+def _number(etag: str) -> int:
+    """The table's number, by its ETag; -1 where it names none."""
+    number = etag.strip('W/"').partition("-")[0]
+    return int(number) if number.isdecimal() else -1
 
 
 class _Follower:

@@ -13,6 +13,7 @@ from trellis.contracts.rollout import Guardrail
 from trellis.rollout.looks import Count, Moments
 from trellis.rollout.metrics.exposition import Sample
 from trellis.rollout.metrics.port import Counters
+from trellis.rollout.seen import LATEST, PREVIOUS
 
 PROXY_COUNT = "http_server_request_duration_seconds_count"
 PROXY_BUCKET = "http_server_request_duration_seconds_bucket"
@@ -24,9 +25,6 @@ OWN_DURATIONS = "trellis_request_duration_seconds_count"
 OWN_SUM = "trellis_request_duration_seconds_sum"
 OWN_SQUARES = "trellis_request_duration_seconds_squares_total"
 OWN_NAMES = (OWN_COUNT, OWN_BUCKET, OWN_DURATIONS, OWN_SUM, OWN_SQUARES)
-
-#: Tags that KServe gives to the newest revision and to the one before it.
-TAGS = ("latest", "prev")
 
 MIXED = (
     "meanLatency is told by the predictor itself, which does not tell requests that were split one by "
@@ -67,7 +65,10 @@ def is_tagged(sample: Sample, service: str) -> bool:
     if not sample.labels.get("kn_route_tag", "kn:").startswith("kn:"):
         return True
     host = sample.labels.get("server_address", "")
-    return any(host.startswith((f"{tag}-{service}-predictor", f"{tag}-{service}.")) for tag in TAGS)
+    return any(
+        host.startswith((f"{tag}-{service}-predictor", f"{tag}-{service}."))
+        for tag in (LATEST, PREVIOUS)
+    )
 
 
 def of_queue_proxy(

@@ -21,7 +21,13 @@ from trellis.rollout.plan.stages import advance, begin_stages, guard, settle
 from trellis.rollout.plan.staleness import is_half, is_stale, unchanged
 from trellis.rollout.plan.tracking import track
 from trellis.rollout.plan.trials import consider
-from trellis.rollout.plan.turning import begin_rollback, cover, finish_rollback, release
+from trellis.rollout.plan.turning import (
+    begin_rollback,
+    cover,
+    finish_rollback,
+    lead_to_tags,
+    release,
+)
 from trellis.rollout.plan.verdicts import judge
 from trellis.rollout.seen import ServiceSeen
 
@@ -130,6 +136,7 @@ def _go_on(draft: Draft, facts: Facts) -> None:
     elif course == "stepping":
         advance(draft, facts)
         settle(draft, facts)
+        lead_to_tags(draft, facts)
     elif course in {"promoting", *AT_REST}:
         release(draft, facts)
     elif course == "rollingBack":

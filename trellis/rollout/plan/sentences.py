@@ -6,7 +6,7 @@ from trellis.rollout.plan.holds import hold_in_force
 from trellis.rollout.plan.refusals import Refusal
 from trellis.rollout.plan.sides import canary_share
 from trellis.rollout.plan.words import clip, span
-from trellis.rollout.seen import ServiceSeen
+from trellis.rollout.seen import LATEST, ServiceSeen
 
 _LONGEST = 600
 
@@ -107,7 +107,21 @@ def _stepping(draft: Draft, spec: RolloutSpec, seen: ServiceSeen) -> str:
     return (
         f"{version} has {draft.weight} % of traffic ({place}) for {span(draft.now - settled_at)}"
         f"{_held(draft, spec)}: {_verdict(draft)}{f'; {failing}' if failing else ''}"
+        f"{_not_kept(draft, spec, seen)}"
     )
+
+
+def _not_kept(draft: Draft, spec: RolloutSpec, seen: ServiceSeen) -> str:
+    """Why units are not kept with one version although that is asked for; empty where they are."""
+    if spec.split != "unit" or (LATEST in seen.tags and draft.memory.tags_up):
+        return ""
+    if LATEST not in seen.tags:
+        why = f'{seen.name} has no annotation serving.kserve.io/enable-tag-routing: "true"'
+    elif seen.routed:
+        why = "what gateways tell of units cannot be read now"
+    else:
+        why = "the ingress does not have the hosts of both versions yet"
+    return f"; each request is split, for {why}"
 
 
 def _promoting(draft: Draft, seen: ServiceSeen) -> str:

@@ -83,7 +83,7 @@ def settle(draft: Draft, facts: Facts) -> None:
         return
     share = canary_share(facts.seen, draft.stable, draft.canary)
     if draft.memory.settled_at is None and facts.seen.weight == share == draft.weight:
-        draft.remember(settled_at=draft.now, tags_up=True)
+        draft.remember(settled_at=draft.now)
     elif facts.evidence and stage_baseline_missing(draft.memory):
         draft.remember(baseline=baseline(facts.evidence), baseline_at=draft.now)
 

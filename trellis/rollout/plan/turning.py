@@ -22,6 +22,17 @@ TURNING_BOUND = 10.0
 CARRYING_BOUND = 30.0
 
 
+def lead_to_tags(draft: Draft, facts: Facts) -> None:
+    """Let the gateways split by tag hosts where that is asked for, as soon as a stage's traffic has both,
+    and for as long as what happens to their units is counted.
+    """
+    memory = draft.memory
+    if facts.spec.split != "unit" or not facts.gateways.counted:
+        turn_away(draft)
+    elif memory.course == "stepping" and memory.settled_at is not None and facts.seen.routed:
+        draft.remember(tags_up=True)
+
+
 def turn_away(draft: Draft) -> None:
     """Tell the gateways to use the service's own host, where they use tag hosts."""
     if draft.memory.tags_up:

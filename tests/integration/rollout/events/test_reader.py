@@ -197,8 +197,8 @@ async def test_a_watch_that_cannot_be_read_is_blind_and_holds_up_no_other(
             await stand.store.load("damaged", [f"{0:016x}"])
         assert (await stand.store.news(well, 0)).incomplete == ""
     rails = ERRORS, CONVERSIONS, Guardrail(metric="restarts")
-    for by_tag, blind in ((False, {"conversions"}), (True, {"conversions", "errors"})):
-        news = await TrialEvents(stand.store, by_tag=by_tag).news("damaged", 0, rails)
+    for by_unit, blind in ((False, {"conversions"}), (True, {"conversions", "errors"})):
+        news = await TrialEvents(stand.store).news("damaged", 0, rails, by_unit=by_unit)
         assert set(news.looks[-1].blind) == (blind if part != "unit" else {"conversions"})
         assert "a newer controller wrote it" in news.looks[-1].blind["conversions"]
 
@@ -241,9 +241,10 @@ async def test_of_each_rollout_the_newest_trial_alone_is_kept_at_hand(stand: Sta
     sides: dict[str, Side] = {"leaf-1": "stable", "leaf-2": "canary"}
     names = [f"rollout/default/{name}/{began}" for name in ("leaf", "root") for began in range(20)]
     for name in names:
-        await trials.expect(name, "leaf", sides, {"leaf-1": 0.9, "leaf-2": 0.1}, (CONVERSIONS,))
+        shares = {"leaf-1": 0.9, "leaf-2": 0.1}
+        await trials.expect(name, "leaf", sides, shares, (CONVERSIONS,), by_unit=True)
     assert len(trials._watches) == 2
-    older = await trials.news(names[0], 7, (CONVERSIONS,))
+    older = await trials.news(names[0], 7, (CONVERSIONS,), by_unit=True)
     assert (older.looks, older.reached) == ((), 7)
 
 
@@ -251,10 +252,12 @@ async def test_behind_one_host_only_outcomes_are_counted_and_by_request(stand: S
     rails = ERRORS, CONVERSIONS
     trials = TrialEvents(stand.store, clock=lambda: 100.0)
     sides: dict[str, Side] = {"leaf-1": "stable", "leaf-2": "canary"}
-    await trials.expect("errors", "leaf", sides, {"leaf-1": 0.9, "leaf-2": 0.1}, (ERRORS,))
+    shares = {"leaf-1": 0.9, "leaf-2": 0.1}
+    await trials.expect("errors", "leaf", sides, shares, (ERRORS,), by_unit=False)
     assert await stand.store.watches() == ()
     for share in (0.1, 0.1, 0.2):
-        await trials.expect("both", "leaf", sides, {"leaf-1": 1 - share, "leaf-2": share}, rails)
+        shares = {"leaf-1": 1 - share, "leaf-2": share}
+        await trials.expect("both", "leaf", sides, shares, rails, by_unit=False)
     (watch,) = await stand.store.watches()
     assert [measure.name for measure in watch.measures] == ["conversions"]
     assert (watch.era, watch.split, watch.since) == (1, "request", 103.0)
@@ -265,7 +268,7 @@ async def test_behind_one_host_only_outcomes_are_counted_and_by_request(stand: S
     ]
     await stand.write(*events)
     await read_all(stand.reader(), now=1000.0)
-    news = await trials.news("both", 0, rails)
+    news = await trials.news("both", 0, rails, by_unit=False)
     totals = [look.canary.counts["conversions"].total for look in news.looks if look.canary.counts]
     assert sum(totals) == 20
 

@@ -152,3 +152,24 @@ async def test_a_follower_that_is_gone_keeps_nobody_waiting(
     assert set(server._followers) == {"h"}  # whose request is open
     await server.publish(second)
     await (await waiting).read()
+
+
+async def test_it_tells_the_number_of_the_table_that_each_follower_holds(
+    server: TableServer, url: str, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = table(0)
+    assert server.held() == {}
+    await server.publish(first)
+    present = await tag(session, url)
+    foreign = {"new": "", "older": '"0-abc"', "other": '"1-abc"', "ahead": '"7-abc"', "odd": "odd"}
+    for instance, known in {"mine": present, **foreign}.items():
+        headers = {"x-trellis-instance": instance, "if-none-match": known}
+        async with session.get(url, headers=headers):
+            pass
+    behind = {"new": -1, "older": 0, "other": 0, "ahead": 0, "odd": -1}
+    assert server.held() == {"mine": 1, **behind}
+    await server.publish(table(20, first))
+    assert server.held() == {"mine": 1, "new": -1, "older": 0, "other": 1, "ahead": 1, "odd": -1}
+    assert not server.is_complete
+    monkeypatch.setattr(tables, "_FOUND_SECONDS", 0.0)
+    assert server.is_complete

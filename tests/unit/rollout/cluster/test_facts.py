@@ -24,3 +24,22 @@ def test_a_revision_tells_how_it_is_asked() -> None:
     for revision in (grpc, rest):
         seen = service_seen(facts.service(SERVICE), None, [revision], [])
         assert seen.revisions["tomato-predictor-00001"].grpc is revision.grpc
+
+
+def test_a_service_tells_what_is_behind_its_tags_and_whether_the_ingress_has_it() -> None:
+    traffic = [
+        {"revisionName": "tomato-predictor-00002", "percent": 0, "tag": "latest"},
+        {"revisionName": "tomato-predictor-00001", "percent": 100, "tag": "prev"},
+    ]
+    status: dict[str, Any] = {"components": {"predictor": {"traffic": traffic}}}
+    for said, routed in (("True", True), ("Unknown", False), (None, False)):
+        condition = {"type": "PredictorRouteReady", "status": said}
+        conditions = [{"type": "Ready", "status": "True"}, *([condition] if said else [])]
+        found = facts.service(SERVICE | {"status": status | {"conditions": conditions}})
+        seen = service_seen(found, None, [], [])
+        assert seen.routed is routed
+        assert seen.tags == {
+            "latest": "tomato-predictor-00002",
+            "prev": "tomato-predictor-00001",
+        }
+    assert service_seen(facts.service(SERVICE), None, [], []).tags == {}

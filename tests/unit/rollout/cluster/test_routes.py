@@ -5,10 +5,11 @@ from typing import Any
 from trellis.contracts.routing_table import RoutingTable
 from trellis.rollout.cluster.cluster import Address
 from trellis.rollout.cluster.facts import Key
-from trellis.rollout.cluster.routes import Routes, routes_of
+from trellis.rollout.cluster.routes import Routes, routes_of, splits_by_tag
 from trellis.rollout.compile import compile_table
 from trellis.rollout.experiments.assignment import AssignedArm, Assignment
 from trellis.rollout.seen import RevisionSeen, ServiceSeen
+from trellis.rollout.sticky import TagSplit
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Services:
         self.fingerprints: dict[str, str] = {}  #: by revision; of others it is not known
         self.canaries: dict[str, str] = {}  #: versions with a tenth of a service's requests
         self.grpc = False
+        self.split: TagSplit | None = None
 
     def seen(self, key: Key) -> ServiceSeen | None:
         if key[1] not in self.versions:
@@ -81,7 +83,9 @@ def routes(
     previous: RoutingTable | None = None,
     namespace: str = "farm",
 ) -> Routes:
-    return routes_of(known, namespace, assignments, previous, known.fingerprint_of)
+    return routes_of(
+        known, namespace, assignments, previous, known.fingerprint_of, lambda _: known.split
+    )
 
 
 def table(routes: Routes) -> RoutingTable:
@@ -215,3 +219,49 @@ def test_a_revision_that_speaks_grpc_has_its_address_too() -> None:
     # It stays reachable as the table had it, for as long as the experiment has the arm.
     gone = routes(Services(bean="v1"), [assigned(v1="tomato")], kept)
     assert table(gone).models["tomato"].arms[0].grpc_address == address
+
+
+def a_tenth() -> Services:
+    """A trial of v2 that gateways split, with its fingerprints."""
+    known = Services(tomato="v1")
+    stable = RevisionSeen("tomato-predictor-00001", "v1", "i", 1.0, ready=True)
+    canary = RevisionSeen("tomato-predictor-00002", "v2", "j", 2.0, ready=True, grpc=True)
+    known.canaries = {"tomato": "v2"}
+    known.split = TagSplit(stable, canary, 10)
+    known.fingerprints = {stable.name: "sha256:1", canary.name: "sha256:2"}
+    return known
+
+
+def test_a_trial_that_gateways_split_leads_to_the_hosts_of_tags() -> None:
+    known = a_tenth()
+    route = table(routes(known)).models["tomato"]
+    host = "tomato-predictor.farm.svc.cluster.local"
+    assert [(arm.url, arm.grpc_address, arm.version, arm.role) for arm in route.arms] == [
+        (f"http://prev-{host}", None, "v1", "stable"),
+        (f"http://latest-{host}", f"latest-{host}:80", "v2", "canary"),
+    ]
+    assert [round(arm.weight, 12) for arm in route.arms] == [0.9, 0.1]
+    # Each host leads to one revision, so that answers may be kept.
+    assert [arm.fingerprint for arm in route.arms] == ["sha256:1", "sha256:2"]
+    assert splits_by_tag(route)
+    known.split = None
+    own = table(routes(known)).models["tomato"]
+    assert not splits_by_tag(own)
+    assert [arm.url for arm in own.arms] == [f"http://{host}"]
+
+
+def test_an_experiment_of_the_same_model_goes_before_a_trial() -> None:
+    route = table(routes(a_tenth(), [assigned(v1="tomato")])).models["tomato"]
+    assert (route.experiment, splits_by_tag(route)) == ("leaves", False)
+
+
+def test_units_stay_through_steps_and_through_a_while_at_the_services_own_host() -> None:
+    known = a_tenth()
+    split, previous = known.split, None
+    assert split is not None
+    for weight in (5, 20, None, 20, 50):
+        known.split = split._replace(weight=weight) if weight else None
+        previous = compile_table(routes(known, previous=previous).models, None, previous)
+        if weight:
+            canary = previous.models["tomato"].arms[1]
+            assert canary.intervals == ((1 - weight / 100, 1.0),)

@@ -50,7 +50,12 @@ GOOD_ROLLOUTS: dict[str, Spec] = {
         {"metric": "wrongLabels", "attributionWindow": "1h30m"},
     ),
     "all other words": rollout(
-        advance="noHarm", alpha=0.5, onDeadline="rollback", sameVersion="trial", paused=True
+        advance="noHarm",
+        alpha=0.5,
+        onDeadline="rollback",
+        sameVersion="trial",
+        split="unit",
+        paused=True,
     ),
     "longer than CEL's own durations": rollout(deadline="9999999999999999999999999h"),
 }
@@ -73,6 +78,11 @@ BAD_ROLLOUTS: Table = {
     "an alpha over a half": (rollout(alpha=0.6), "alpha"),
     "another way to advance": (rollout(advance="hope"), "advance"),
     "no guardrail": (guarded(), "guardrails"),
+    "another thing to split": (rollout(split="user"), "split"),
+    "means of units": (
+        rollout(split="unit", guardrails=[{"metric": "errors"}, {"metric": "meanLatency"}]),
+        "meanLatency came with split: unit",
+    ),
     "a metric that is none": (guarded({"metric": "luck"}), "metric"),
     "a guardrail twice": (guarded({"metric": "errors"}, {"metric": "errors"}), "guardrails"),
     "a threshold twice": (

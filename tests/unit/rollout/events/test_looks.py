@@ -26,6 +26,6 @@ def test_without_events_only_what_they_alone_tell_is_unknown() -> None:
 
 def test_where_gateways_split_by_tag_all_but_restarts_is_unknown() -> None:
     rails = ERRORS, SLOW, MEAN, SCORES, Guardrail(metric="restarts")
-    assert set(blind_look(rails, "Redis is away", by_tag=True).blind) == {
+    assert set(blind_look(rails, "Redis is away", by_unit=True).blind) == {
         rail.name for rail in rails[:-1]
     }

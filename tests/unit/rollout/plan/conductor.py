@@ -22,6 +22,7 @@ def spec_of(**changes: Any) -> RolloutSpec:
         "inferenceService": "tomato",
         "steps": [{"weight": weight, "minimumTime": "10s"} for weight in STEPS],
         "guardrails": [{"metric": "errors"}],
+        "split": "unit",
         "deadline": "1h",
     }
     return RolloutSpec.model_validate(document | changes)

@@ -52,6 +52,8 @@ class KServeModel:
     running: bool = False  #: whether a rollout is, for the webhook
     late: bool = False  #: whether what is wanted shows only once KServe has carried it over
     away: bool = False  #: whether the Knative Service is gone
+    tag_routing: bool = True  #: whether its annotation asks for it
+    routes_ready: bool = True  #: whether the ingress has what the traffic says
     token: int = 1
     revisions: dict[str, Template] = field(default_factory=dict)
     ready: set[str] = field(default_factory=set)
@@ -64,6 +66,7 @@ class KServeModel:
     status_created: str | None = None
     status_ready: str | None = None
     status_traffic: dict[str, int] = field(default_factory=dict)
+    status_tags: dict[str, str] = field(default_factory=dict)
     rolled_out: str | None = None
     previous: str | None = None
 
@@ -106,11 +109,14 @@ class KServeModel:
                 self.targets.append(Target(self.rolled_out, 100 - self.weight))
         else:
             self.targets = [Target(None, 100)]
-        before = (self.rolled_out, self.status_created, self.status_ready, self.status_traffic)
+        before = self._status()
         self._propagate()
-        after = (self.rolled_out, self.status_created, self.status_ready, self.status_traffic)
-        if before != after:
+        if before != self._status():
             self.token += 1
+
+    def _status(self) -> tuple[object, ...]:
+        newest = self.status_created, self.status_ready
+        return self.rolled_out, *newest, self.status_traffic, self.status_tags
 
     def _propagate(self) -> None:
         shares: dict[str, int] = {}
@@ -131,6 +137,10 @@ class KServeModel:
                 self.rolled_out = self.previous
         self.status_created, self.status_ready = self.created, self.latest_ready
         self.status_traffic = shares
+        tags = {"latest" if line.latest else "prev": line.revision for line in self.routed}
+        if not self.tag_routing:
+            tags.pop("latest", None)
+        self.status_tags = tags
 
     def configure(self) -> None:
         """Knative's Configuration: another template makes a revision."""
@@ -219,6 +229,8 @@ class KServeModel:
                 if not self.away
             },
             traffic=dict(self.status_traffic),
+            tags=dict(self.status_tags),
+            routed=self.routes_ready,
         )
 
     def annotate(self, note: str) -> None:

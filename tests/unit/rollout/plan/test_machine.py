@@ -115,11 +115,15 @@ class Rollouts(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.world.now += seconds
 
-    @rule(behind=st.booleans(), complete=st.booleans())
-    def gateway(self, behind: bool, complete: bool) -> None:
+    @rule(behind=st.booleans(), complete=st.booleans(), counted=st.booleans())
+    def gateway(self, behind: bool, complete: bool, counted: bool) -> None:
         table = self.world.gateways
         held = {"one": table.version - behind, "two": table.version}
-        self.world.gateways = GatewaysSeen(table.hosts, table.version, held, complete)
+        self.world.gateways = GatewaysSeen(table.hosts, table.version, held, complete, counted)
+
+    @rule(ready=st.booleans())
+    def program(self, ready: bool) -> None:
+        self.service.routes_ready = ready
 
     # The controllers.
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.rollout.plan.conductor import Conductor, deployed, trying
@@ -63,6 +65,57 @@ def test_a_weight_that_was_released_stays_so_when_a_gateway_comes() -> None:
         "untagged", conductor.gateways.version, {"three": 0}, complete=False
     )
     assert conductor.decide().field == "absent"
+
+
+def test_gateways_use_tag_hosts_only_where_units_are_to_be_split() -> None:
+    conductor = trying(split="request")
+    conductor.until_weight(5)
+    conductor.run(3)
+    assert conductor.gateways.hosts == "untagged"
+    assert "each request is split" not in conductor.status.message
+
+
+def test_where_units_cannot_be_split_the_message_says_why() -> None:
+    conductor = trying()
+    conductor.service.tag_routing = False
+    conductor.until_weight(5)
+    assert (
+        "tomato has no annotation serving.kserve.io/enable-tag-routing"
+        in conductor.once().status.message
+    )
+    conductor.service.tag_routing, conductor.service.routes_ready = True, False
+    conductor.service.settle()
+    conductor.status.plan["tagsUp"] = False
+    assert "the ingress does not have the hosts" in conductor.once().status.message
+    conductor.service.routes_ready = True
+    conductor.gateways = replace(conductor.gateways, counted=False)
+    assert "what gateways tell of units cannot be read" in conductor.once().status.message
+    conductor.gateways = replace(conductor.gateways, counted=True)
+    assert "each request is split" not in conductor.once().status.message
+
+
+def test_gateways_use_tag_hosts_once_the_ingress_has_them() -> None:
+    conductor = trying()
+    conductor.service.routes_ready = False
+    conductor.until_weight(5)
+    hosts = []
+    for ready in (False, True, False):  # as at each change of the weight
+        conductor.service.routes_ready = ready
+        conductor.run(3)
+        hosts.append(conductor.gateways.hosts)
+    assert hosts == ["untagged", "tagged", "tagged"]
+
+
+def test_gateways_turn_away_while_what_units_tell_is_not_counted() -> None:
+    conductor = trying()
+    conductor.until_weight(5)
+    conductor.gateways = replace(conductor.gateways, counted=False)
+    decision = conductor.once()
+    assert (decision.table, decision.field, decision.look) == ("untagged", 5, "go on")
+    conductor.gateways = replace(conductor.gateways, counted=False)
+    assert conductor.once().table == "untagged"
+    conductor.gateways = replace(conductor.gateways, counted=True)
+    assert conductor.once().table == "tagged"
 
 
 def test_harm_takes_the_weight_at_once_and_the_gateways_with_it() -> None:
