@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from trellis.gateway.breaker import Breaker
 from trellis.gateway.errors import AccessDown
 from trellis.gateway.redis_clients import heeding
+from trellis.gateway.standstill import timeout
 from trellis.telemetry.logs import get_logger
 from trellis.telemetry.metrics import GatewayMetrics
 
@@ -49,7 +50,7 @@ class Link:
         """What ``work`` returns. Raises ``AccessDown`` where Redis fails, is late, or is away."""
         self.check()
         try:
-            async with asyncio.timeout(WAIT_SECONDS), self._turns:
+            async with timeout(WAIT_SECONDS), self._turns:
                 with heeding():
                     return await work()
         except ResponseError as error:

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -18,6 +19,7 @@ from tests.integration.gateway.access.doors import (
 from tests.integration.redis_server import RedisServer
 from trellis.gateway.access.key_book import FRESH_SECONDS
 from trellis.gateway.access.key_store import KeyStore
+from trellis.gateway.access.link import WAIT_SECONDS
 
 ADMIN_KEY = "an-admin-key-of-the-tests-long-enough"
 
@@ -51,6 +53,21 @@ async def test_keys_never_fail_open_and_are_good_again_when_redis_is_back(
             return await opened.status(key) == 200
 
         await until(good_again)
+
+
+@pytest.mark.parametrize("turns", range(1, 5))
+async def test_a_gateway_that_had_no_turn_itself_does_not_take_redis_for_late(
+    own_redis: RedisServer, own_store: KeyStore, prefix: str, turns: int
+) -> None:
+    known, unknown = await make_key(own_store), await make_key(own_store)
+    async with door(own_redis, prefix) as opened:
+        assert await opened.status(known) == 200
+        asking = asyncio.create_task(opened.status(unknown))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        assert not asking.done()
+        time.sleep(2 * WAIT_SECONDS)  # noqa: ASYNC251 - the whole process has no turn
+        assert await asking == 200
 
 
 async def test_while_redis_hangs_only_the_first_requests_wait(
