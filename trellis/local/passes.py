@@ -64,7 +64,7 @@ class Passes:
                 # One run on a state folder at a time, and the next goes on with what it left.
                 group.create_task(read_events(EventReader(redis, store, socket.gethostname())))
                 group.create_task(self._rollouts(store, notifier, metrics))
-                group.create_task(self._trials(store, notifier))
+                group.create_task(self._trials(store, notifier, metrics))
                 group.create_task(sweep_events(store, _is_local, lambda: set(self._in_use())))
 
     async def _rollouts(
@@ -91,10 +91,12 @@ class Passes:
                     await self._once(reconciler.reconcile, "rollout", name)
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _trials(self, store: FoldStore, notifier: Notifier) -> None:
+    async def _trials(
+        self, store: FoldStore, notifier: Notifier, metrics: ControllerMetrics
+    ) -> None:
         place = ExperimentPlace(self._fleet, self._arms, self._events)
         reconciler = ExperimentReconciler(
-            place, place, place, UnitCounts(store), notifier, LOOK_SECONDS
+            place, place, place, UnitCounts(store), notifier, metrics, LOOK_SECONDS
         )
         self._experiments = reconciler
         known: set[str] = set()

@@ -98,6 +98,7 @@ class ClusterPasses:
             self._publisher,
             HeardCounts(self._store, lambda: self.cluster.is_heard),
             notifier,
+            metrics,
             interval,
         )
         self._of_rollouts = Controller(self.rollouts, metrics)

@@ -21,6 +21,7 @@ from trellis.rollout.notifications.event import Subject
 from trellis.rollout.notifications.notifier import Notifier
 from trellis.rollout.notifications.turns import in_turn
 from trellis.rollout.observation import Observation
+from trellis.rollout.phases import Phases
 from trellis.rollout.plan import Announcement, Decision, decide
 from trellis.rollout.plan.memory import recall
 from trellis.rollout.ports import Gateways, Voice, World
@@ -58,6 +59,7 @@ class Reconciler:
         self._weighing = Weighing(sources, trials, clock)
         self._world, self._voice, self._weights = world, voice, weights
         self._gateways, self._metrics, self._notifier = gateways, metrics, notifier
+        self._phases = Phases(metrics.rollouts)
         self._interval, self._clock = interval, clock
         self._working: dict[Key, Working] = {}
 
@@ -115,7 +117,7 @@ class Reconciler:
             told=before.told if before else "",
             recorded=before.recorded if before and before.uid == found.uid else frozenset(),
         )
-        self._count(before.status if before else None, status)
+        self._count(found.key, before.status if before else None, status)
         self._working[found.key] = recalled
         return recalled
 
@@ -173,7 +175,7 @@ class Reconciler:
                 number for number in unsent if number > last or number in working.recorded
             )
             await self._weighing.stored(found, status, observation)
-        self._count(working.status, status)
+        self._count(found.key, working.status, status)
         working.status, working.observation = status, observation
 
     async def _move(self, key: Key, seen: ServiceSeen | None, decision: Decision) -> str:
@@ -210,10 +212,8 @@ class Reconciler:
         if refused != status:
             await self._voice.write(found, refused)
 
-    def _count(self, before: RolloutStatus | None, after: RolloutStatus) -> None:
-        if before is not None:
-            self._metrics.rollouts.labels(before.phase).dec()
-        self._metrics.rollouts.labels(after.phase).inc()
+    def _count(self, key: Key, before: RolloutStatus | None, after: RolloutStatus) -> None:
+        self._phases.put(key, after.phase)
         kinds = [
             status.verdict.kind if status and status.verdict else "" for status in (before, after)
         ]
@@ -222,8 +222,8 @@ class Reconciler:
 
     def _forget(self, key: Key) -> None:
         gone = self._working.pop(key, None)
+        self._phases.drop(key)
         if gone is not None:
-            self._metrics.rollouts.labels(gone.status.phase).dec()
             self._notifier.forget(gone.uid)
 
 

@@ -307,3 +307,9 @@ class ControllerMetrics:
             ("phase",),
             registry=registry,
         )
+        self.experiments = Gauge(
+            "trellis_experiments",
+            "Experiments by phase",
+            ("phase",),
+            registry=registry,
+        )

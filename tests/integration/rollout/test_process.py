@@ -226,6 +226,7 @@ async def test_an_experiment_that_is_set_over_http_is_the_resource(
     view = json.loads(process.get("/experiments/leaves/evidence"))
     assert [arm["inferenceService"] for arm in view["spec"]["arms"]] == ["tomato", "tomato-b"]
     assert (view["status"]["phase"], view["status"]["plan"]) == ("Running", {})
+    assert b'trellis_experiments{phase="Running"} 1.0' in process.get("/metrics")
     await lab.compares()  # the manifest in git, which takes its fields
     with pytest.raises(urllib.error.HTTPError) as refused:
         process.get("/experiments/leaves", put=asked)

@@ -29,7 +29,9 @@ from trellis.rollout.experiments.ports import (
 from trellis.rollout.experiments.report import NOTHING_NEW, Report, last_news, refused, report
 from trellis.rollout.experiments.telling import Telling
 from trellis.rollout.notifications.notifier import Notifier
+from trellis.rollout.phases import Phases
 from trellis.rollout.trace import traced_arms
+from trellis.telemetry.metrics import ControllerMetrics
 
 #: Seconds between two writes of a status of which only words and numbers changed.
 WRITE_SECONDS = 60.0
@@ -61,12 +63,14 @@ class ExperimentReconciler:
         assignments: Assignments,
         counts: UnitCounts,
         notifier: Notifier,
+        metrics: ControllerMetrics,
         interval: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._world, self._voice, self._assignments = world, voice, assignments
         self._counts, self._telling = counts, Telling(notifier, clock)
         self._interval, self._clock = interval, clock
+        self._phases = Phases(metrics.experiments)
         self._working: dict[Key, Working] = {}
 
     def status(self, key: Key) -> ExperimentResourceStatus | None:
@@ -158,6 +162,7 @@ class ExperimentReconciler:
             if wanted.known:
                 await self._counts.stored(wanted.memory.identity, wanted.evidence.read)
         working.status, working.memory = status, made.memory
+        self._phases.put(found.key, status.phase)
         working.evidence = wanted.evidence if wanted.known else None
 
     async def _follow(
@@ -175,6 +180,7 @@ class ExperimentReconciler:
         field = ".".join(("spec", *(str(part) for part in first["loc"])))
         sentence = f"{field}: {first['msg'].removeprefix('Value error, ')}"
         self._working.pop(found.key, None)
+        self._phases.put(found.key, "Refused")
         before = found.parsed_status()
         memory = self._telling.unsent(found, recall(before))
         made = refused(before, memory, sentence, self._clock(), found.generation)
@@ -189,6 +195,7 @@ class ExperimentReconciler:
 
     async def _forget(self, key: Key) -> None:
         self._working.pop(key, None)
+        self._phases.drop(key)
         self._telling.forget(key)
         await self._assignments.follow(key, None)
 

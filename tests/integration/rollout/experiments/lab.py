@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
+from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
 from trellis.contracts.events import Exposure, Outcome, digest_of_shares
@@ -22,6 +23,7 @@ from trellis.rollout.experiments.ports import ArmSeen, ExperimentFound
 from trellis.rollout.experiments.reconcile import ExperimentReconciler
 from trellis.rollout.notifications.notifier import Notifier
 from trellis.rollout.plan import Announcement
+from trellis.telemetry.metrics import ControllerMetrics
 
 KEY = ("shop", "leaves")
 #: What comes of a unit at a version; None for nothing.
@@ -147,6 +149,7 @@ class Lab:
         self.world = World(spec)
         self.now = 1_800_000_000.0
         self.reader = EventReader(redis, self.store, "one")
+        self.metrics = ControllerMetrics(CollectorRegistry())
         self.start()
         self._chance = random.Random(seed)
 
@@ -161,7 +164,7 @@ class Lab:
         notifier = notifier or Notifier(())
         world = self.world
         return ExperimentReconciler(
-            world, world, world, counts, notifier, 1.0, clock=lambda: self.now
+            world, world, world, counts, notifier, self.metrics, 1.0, clock=lambda: self.now
         )
 
     def dying(self, step: int) -> ExperimentReconciler:
@@ -170,7 +173,7 @@ class Lab:
         world: Any = Fused(self.world, moments, step)
         counts: Any = Fused(UnitCounts(self.store), moments, step)
         return ExperimentReconciler(
-            world, world, world, counts, Notifier(()), 1.0, clock=lambda: self.now
+            world, world, world, counts, Notifier(()), self.metrics, 1.0, clock=lambda: self.now
         )
 
     async def one_pass(self) -> ExperimentResourceStatus:
