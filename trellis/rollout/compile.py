@@ -97,12 +97,13 @@ def compile_table(
     remembered: Mapping[str, ModelRoute] | None = None,
     trials: Mapping[str, Trial] | None = None,
     recorded: Mapping[str, float] | None = None,
+    salts: Mapping[str, str] | None = None,
 ) -> RoutingTable:
     """The next table: its version is one higher where anything differs from ``previous``, which
     is returned itself where nothing does.
 
-    ``models`` maps the name that clients ask for to its revisions; the name is the salt, unless one
-    of ``trials``, by model, brings its own. ``recorded`` are the attribution windows, in seconds, of
+    ``models`` maps the name that clients ask for to its revisions; the name is the salt, unless
+    ``salts`` has another of the model, or one of ``trials`` brings its own. ``recorded`` are the attribution windows, in seconds, of
     models whose exposures a rollout wants. ``remembered`` are earlier routes by salt: a model or an experiment
     that comes back finds each unit where it was. ``default_model`` is dropped where the table does
     not have it (yet).
@@ -113,7 +114,7 @@ def compile_table(
     routes = {}
     for name, revisions in models.items():
         trial = (trials or {}).get(name)
-        salt = trial.salt if trial else name
+        salt = trial.salt if trial else (salts or {}).get(name, name)
         routes[name] = compile_route(
             salt, revisions, before.get(salt), trial, (recorded or {}).get(name)
         )

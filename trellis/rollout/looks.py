@@ -36,10 +36,12 @@ class Look:
     event of the rollout: ``total`` is then the number of units at risk, which are those that sent
     something since the look before and had no event until then. (All units ever met by a side would
     be no fair total: a new canary meets busy users first, stable has met the quiet ones too.)
-    ``blind`` says, by guardrail, why nothing is known of it.
+    ``blind`` says, by guardrail, why nothing is known of it. ``tagged``: requests that came by the hosts
+    of tags, of which gateways are to tell.
     """
 
     stream: Literal["requests", "units"]
     canary: SideLook = SideLook()
     stable: SideLook = SideLook()
     blind: Mapping[str, str] = field(default_factory=dict)
+    tagged: float = 0.0

@@ -6,6 +6,7 @@ controller that dies in between, or a second one beside it, does the same again 
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from pydantic import ValidationError
 
@@ -131,6 +132,9 @@ class Reconciler:
         required: int | None,
     ) -> Decision:
         mine = (found.created, found.key)
+        gateways = self._gateways.seen(found.service_key)
+        if observation is not None and observation.unheard:
+            gateways = replace(gateways, obstacle=observation.unheard)
         older = [r for r in self._world.rollouts_of(found.service_key) if (r.created, r.key) < mine]
         return decide(
             spec,
@@ -139,7 +143,7 @@ class Reconciler:
             observation.verdicts() if observation else None,
             found.commands(),
             self._clock(),
-            self._gateways.seen(found.service_key),
+            gateways,
             required_requests=required,
             rival=older[0].key[1] if older else None,
             trouble=working.trouble,

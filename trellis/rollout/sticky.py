@@ -11,15 +11,19 @@ from trellis.contracts.rollout import RolloutSpec
 from trellis.contracts.rollout_status import RolloutStatus
 from trellis.rollout.observation import sides
 from trellis.rollout.plan.following import wanted_table
+from trellis.rollout.plan.sides import canary_share
 from trellis.rollout.seen import LATEST, PREVIOUS, RevisionSeen, ServiceSeen
 
 
 class TagSplit(NamedTuple):
-    """The revisions behind ``prev-`` and ``latest-``, and the latter's share of units in percent."""
+    """The revisions behind ``prev-`` and ``latest-``, and the latter's share of units in percent; ``trial``
+    is another for each trial, empty where that does not matter.
+    """
 
     stable: RevisionSeen
     canary: RevisionSeen
     weight: int
+    trial: str = ""
 
     @property
     def shares(self) -> dict[str, float]:
@@ -34,15 +38,19 @@ def tag_split(
     """How units of this rollout can be split; None where only Knative can.
 
     KServe gives both hosts while a version is on trial in an InferenceService that has the annotation
-    ``serving.kserve.io/enable-tag-routing``.
+    ``serving.kserve.io/enable-tag-routing``. The weight is the one that Knative shows: where it does not
+    follow, gateways do not go ahead of it, and what was not settled is not looked at.
     """
-    if spec.split != "unit" or seen is None or not status.weight:
+    if spec.split != "unit" or seen is None or status.canary is None:
+        return None
+    weight = canary_share(seen, status.stable, status.canary)
+    if not 0 < weight < 100:
         return None
     compared = sides(status, seen)
     latest, previous = (seen.tags.get(tag, "") for tag in (LATEST, PREVIOUS))
     if (compared.get(previous), compared.get(latest)) != ("stable", "canary"):
         return None
-    return TagSplit(seen.revisions[previous], seen.revisions[latest], status.weight)
+    return TagSplit(seen.revisions[previous], seen.revisions[latest], weight)
 
 
 def splits_now(spec: RolloutSpec, status: RolloutStatus, seen: ServiceSeen | None) -> bool:

@@ -51,7 +51,7 @@ class Weighing:
         readings = await source.read(found.service, tuple(compared), spec.guardrails)
         units = await self._units(found, observation, status, spec, by_unit=by_unit)
         share = seen.weight if seen.weight is not None else status.weight
-        return observation.counted(readings, compared, spec, share, units)
+        return observation.counted(readings, compared, spec, share, units, by_unit=by_unit)
 
     async def required(
         self,

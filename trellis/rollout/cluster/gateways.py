@@ -5,15 +5,15 @@ each request of a unit alike; else, and for whatever no gateway sends, Knative s
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pydantic import ValidationError
 
 from trellis.contracts.rollout import RolloutSpec
 from trellis.contracts.rollout_status import RolloutStatus
-from trellis.contracts.routing_table import RoutingTable
+from trellis.contracts.routing_table import ModelRoute, RoutingTable
 from trellis.rollout.cluster.cluster import Cluster
 from trellis.rollout.cluster.facts import Key
 from trellis.rollout.cluster.rollouts import Rollout
@@ -29,6 +29,7 @@ from trellis.rollout.metrics.snapshot import Side
 from trellis.rollout.observation import sides
 from trellis.rollout.plan import GatewaysSeen
 from trellis.rollout.plan.decision import Table
+from trellis.rollout.plan.following import is_stepping
 from trellis.rollout.seen import ServiceSeen
 from trellis.rollout.sticky import TagSplit, splits_now, tag_split
 from trellis.telemetry.logs import get_logger
@@ -98,15 +99,27 @@ class ClusterGateways:
         offered = self._offered()
         table = offered.table
         route = table.models.get(key[1]) if table and key[0] == self._served else None
-        since = self._uncounted.get(key)
         return GatewaysSeen(
             hosts="tagged" if route is not None and splits_by_tag(route) else "untagged",
             version=table.version if table else 0,
             held=offered.held,
             complete=offered.is_complete,
-            counted=self._trials is not None
-            and (since is None or self._clock() - since < UNCOUNTED_SECONDS),
+            obstacle=self._obstacle(key, route),
         )
+
+    def _obstacle(self, key: Key, route: ModelRoute | None) -> str | None:
+        """See ``GatewaysSeen.obstacle``."""
+        if self._trials is None:
+            return "the controller has no Redis, in which gateways leave what they tell of units"
+        if key[0] != self._served:
+            return f"the routing table is of the namespace {self._served}"
+        if route is not None and route.experiment is not None:
+            return f"the gateways' units are those of the Experiment {route.experiment}"
+        since = self._uncounted.get(key)
+        if since is not None and self._clock() - since >= UNCOUNTED_SECONDS:
+            return "what gateways tell of units cannot be read: the events' Redis is away"
+        # One that began just now has not asked Redis yet.
+        return "" if key in self._asked else None
 
     def by_unit(
         self, key: Key, spec: RolloutSpec, status: RolloutStatus, seen: ServiceSeen | None
@@ -118,9 +131,12 @@ class ClusterGateways:
         """How the table is to split a service's units now, by the Rollout's status as it is heard; None
         where it leads to the service's own host.
         """
-        rollout, seen = self._rollout(key), self._cluster.seen(key)
-        if not self._may_split(key) or rollout is None or seen is None or not seen.tags:
-            self._splits.pop(key, None)
+        rollout = self._rollout(key)
+        spec = _spec(rollout) if rollout else None
+        if rollout is None or spec is None or spec.split != "unit" or not self._may_split(key):
+            return None
+        seen = self._cluster.seen(key)
+        if seen is None:
             return None
         known = self._splits.get(key)
         if known is None or known[:2] != (rollout.token, seen):
@@ -158,7 +174,8 @@ class ClusterGateways:
         if self._trials is None or trial is None or not status.weight:
             return
         present = sides(status, seen)
-        split = tag_split(spec, status, seen) if self._may_split(key) else None
+        may_split = self._may_split(key) and is_stepping(status)
+        split = tag_split(spec, status, seen) if may_split else None
         shares = dict.fromkeys(present, 0.0)
         given = split.shares if split else _shares(seen, status.weight / 100)
         shares.update({name: share for name, share in given.items() if name in present})
@@ -182,7 +199,9 @@ class ClusterGateways:
         if self._trials is None:
             return {}
         windows: dict[str, float] = {}
+        alive = set[Key]()
         for rollout in self._cluster.rollouts:
+            alive.add(rollout.service_key)
             spec = _spec(rollout) if rollout.key[0] == namespace else None
             if spec is None:
                 continue
@@ -191,7 +210,19 @@ class ClusterGateways:
                 window = LEAST_WINDOW_SECONDS
             if window is not None:
                 windows[rollout.service] = max(window, windows.get(rollout.service, 0.0))
+        self._forget_all_but(alive)
         return windows
+
+    def _forget_all_but(self, alive: Container[Key]) -> None:
+        remembered: tuple[dict[Key, Any], ...] = (
+            self._uncounted,
+            self._asked,
+            self._followed,
+            self._splits,
+        )
+        for known in remembered:
+            for key in [key for key in known if key not in alive]:
+                del known[key]
 
     def _may_split(self, key: Key) -> bool:
         return self._trials is not None and key[0] == self._served
@@ -206,9 +237,10 @@ def _split(rollout: Rollout, seen: ServiceSeen) -> TagSplit | None:
     spec = _spec(rollout)
     try:
         status = rollout.parsed_status()
-        return tag_split(spec, status, seen) if spec and splits_now(spec, status, seen) else None
+        split = tag_split(spec, status, seen) if spec and splits_now(spec, status, seen) else None
     except ValidationError:  # another kind of controller wrote it
         return None
+    return split._replace(trial=trial_of(*rollout.key, status) or "") if split else None
 
 
 def _shares(seen: ServiceSeen, share: float) -> Mapping[str, float]:

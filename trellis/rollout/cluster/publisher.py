@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Container, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from pydantic import ValidationError
@@ -12,7 +12,7 @@ from trellis.contracts.routing_table import ModelRoute, RoutingTable
 from trellis.rollout.cluster.facts import Key
 from trellis.rollout.cluster.keeping import FingerprintOf
 from trellis.rollout.cluster.rivals import Rivals
-from trellis.rollout.cluster.routes import Known, Routes, routes_of
+from trellis.rollout.cluster.routes import Known, Routes, routes_of, without_tags
 from trellis.rollout.cluster.saved_table import Saved, SavedTable, TooLarge, still_remembered
 from trellis.rollout.compile import compile_table
 from trellis.rollout.errors import ApiRefused, ApiUnreachable, Conflict
@@ -151,7 +151,7 @@ class TablePublisher:
             present = self._saved.present
             previous = self._previous(present)
             if not self._world.is_heard or self._rivals.lead:
-                await self._follow_kept(present)
+                await self._follow_kept(present, self._ended())
                 return
             table, remembered = self._next(previous, present)
             self._compare(present, table)
@@ -189,11 +189,18 @@ class TablePublisher:
             return RoutingTable(version=int(self._clock()))
         return max(found, key=lambda table: table.version)
 
-    async def _follow_kept(self, present: Saved | None) -> None:
+    def _ended(self) -> Container[str]:
+        """Models whose units are not to be split any more: no host of a tag may be used for longer than
+        it is meant, whatever else is not known now.
+        """
+        models = self._table.models if self._table else {}
+        return {name for name in models if self._split_of((self._namespace, name)) is None}
+
+    async def _follow_kept(self, present: Saved | None, ended: Container[str] = ()) -> None:
         """Offer the kept table, where this process is not ahead of it."""
         if present is None or present.table is None:
             return
-        table = self._previous(present)
+        table = without_tags(self._previous(present), ended)
         self._met = True
         if table != self._table:
             await self._offer(table)
@@ -225,7 +232,13 @@ class TablePublisher:
         before = dict(present.routes) if present else {}
         recorded = {m: w for m, w in self._recorded().items() if m not in routes.trials}
         table = compile_table(
-            routes.models, None, previous, before, trials=routes.trials, recorded=recorded
+            routes.models,
+            None,
+            previous,
+            before,
+            trials=routes.trials,
+            recorded=recorded,
+            salts=routes.salts,
         )
         return table, still_remembered(before, previous, table)
 

@@ -7,8 +7,9 @@ experiment leads to the hosts of the arms' InferenceServices, as the Experiment'
 of those stays reachable by its own name too.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Literal, Protocol
 
 from trellis.contracts.routing_table import Arm, ModelRoute, RoutingTable
@@ -42,11 +43,13 @@ class Known(Protocol):
 @dataclass
 class Routes:
     """What ``compile_table`` takes, by the model's name; ``left_out`` says what no table could hold, and
-    why.
+    why. ``salts`` are those of models whose units a rollout splits: another for each trial, or the same
+    people would meet each new version first.
     """
 
     models: dict[str, list[WeightedRevision]] = field(default_factory=dict)
     trials: dict[str, Trial] = field(default_factory=dict)
+    salts: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
 
@@ -71,7 +74,8 @@ def routes_of(
             continue
         split = split_of(service.key)
         if split is not None:
-            own = _tagged(known, service.key, split, previous, fingerprint_of)
+            own = _tagged(known, service.key, split)
+            routes.salts[service.key[1]] = _salt(split.trial)
         else:
             own = _own(known, service.key, previous, fingerprint_of)
         if own:
@@ -135,14 +139,12 @@ def _own(
     return [own]
 
 
-def _tagged(
-    known: Known,
-    key: Key,
-    split: TagSplit,
-    previous: RoutingTable | None,
-    fingerprint_of: FingerprintOf,
-) -> list[WeightedRevision]:
-    """Both sides of a trial, each by its tag's host, which leads to one revision alone."""
+def _tagged(known: Known, key: Key, split: TagSplit) -> list[WeightedRevision]:
+    """Both sides of a trial, each by its tag's host.
+
+    No answers are kept: stable has kept many before the canary came, and an answer that was kept is no
+    visit at risk, so that what is left of the two would not be alike.
+    """
     address = known.address(key)
     if address is None:
         return []
@@ -157,9 +159,7 @@ def _tagged(
             model=address.model,
             version=revision.version,
             revision=revision.name,
-            fingerprint=keeping(
-                revision, revision.version, _before(previous, key[1], revision.name), fingerprint_of
-            ),
+            fingerprint="",
             role=role,
             weight=weight,
         )
@@ -167,9 +167,40 @@ def _tagged(
     ]
 
 
+def _salt(trial: str) -> str:
+    return blake2b(trial.encode(), digest_size=16, person=b"rollout").hexdigest()
+
+
 def splits_by_tag(route: ModelRoute) -> bool:
     """Whether gateways split a model's units by the hosts of tags."""
     return any(arm.role == "canary" for arm in route.arms)
+
+
+def without_tags(table: RoutingTable, ended: Container[str]) -> RoutingTable:
+    """The table with the models ``ended`` at their services' own hosts; itself where none is split."""
+    models = {
+        name: _at_its_own_host(name, route) if name in ended and splits_by_tag(route) else route
+        for name, route in table.models.items()
+    }
+    if models == table.models:
+        return table
+    return table.model_copy(update={"version": table.version + 1, "models": models})
+
+
+def _at_its_own_host(model: str, route: ModelRoute) -> ModelRoute:
+    stable = next(arm for arm in route.arms if arm.role == "stable")
+    url = stable.url.replace(f"//{PREVIOUS}-", "//", 1)
+    address = stable.grpc_address
+    own = Arm(
+        url=url,
+        grpc_address=address.removeprefix(f"{PREVIOUS}-") if address else None,
+        model=stable.model,
+        version=stable.version,
+        revision=url.rpartition("/")[2].partition(".")[0],
+        role="stable",
+        intervals=((0.0, 1.0),),
+    )
+    return ModelRoute(salt=model, arms=(own,))
 
 
 def _arm(

@@ -66,8 +66,8 @@ def saved(raw: Raw) -> Saved:
 def still_remembered(
     before: Mapping[str, ModelRoute], previous: RoutingTable, table: RoutingTable
 ) -> Mapping[str, ModelRoute]:
-    """Routes among arms that the table has no longer: an experiment that comes back finds its units."""
-    ended = {route.salt: route for route in previous.models.values() if len(route.arms) > 1}
+    """Routes of experiments that the table has no longer: one that comes back finds its units."""
+    ended = {route.salt: route for route in previous.models.values() if route.experiment}
     present = {route.salt for route in table.models.values()}
     kept = {s: route for s, route in {**before, **ended}.items() if s not in present}
     return dict(list(kept.items())[-MOST_REMEMBERED:])

@@ -74,6 +74,8 @@ def fold(
 
 def concerned(watch: Watch, event: Exposure | Outcome) -> bool:
     """Whether the event is of the watch's arms, and of a random assignment."""
+    if watch.split == "request" and event.arm in watch.sides:
+        return False  # a gateway split it by its unit: no request of its own
     return (
         event.model == watch.model
         and event.experiment == watch.experiment
@@ -210,17 +212,16 @@ class _Folding:
         return met_at <= self._result.state.forgotten
 
     def _failed_over(self, event: Exposure) -> bool:
-        """Another arm answered in place of the unit's own, which was down."""
-        other = event.revision != self._watch.arm_of(event)
-        return other and event.revision in self._watch.sides
+        """The other side answered in place of the unit's own, which was down."""
+        sides = self._watch.sides
+        answered = sides.get(event.revision)
+        return answered is not None and answered != sides[self._watch.arm_of(event)]
 
     def _answered_by_arm(self, event: Exposure) -> bool:
         """Whether the arm itself was at risk: a cached answer cannot fail, and a revision that is none
-        of the watch's is what a tag's host has come to mean since.
+        of the watch's is what a tag's host has come to mean since. One of the same side took the arm's place.
         """
-        if event.cached:
-            return False
-        return event.revision == self._watch.arm_of(event) or self._failed_over(event)
+        return not event.cached and event.revision in self._watch.sides
 
     def _happened(self, event: Exposure) -> list[str]:
         if not self._answered_by_arm(event):

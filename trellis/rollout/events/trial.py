@@ -1,29 +1,35 @@
 """One rollout's own part of the events: what is to be counted for it, and what there is of it."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from trellis.contracts.amounts import seconds
 from trellis.contracts.rollout import Guardrail
 from trellis.contracts.rollout_status import RolloutStatus
 from trellis.rollout.events.looks import blind_look, looks_of
-from trellis.rollout.events.store import EventsDown, FoldStore
+from trellis.rollout.events.store import EventsDown, FoldStore, Unreadable
 from trellis.rollout.events.watch import RIPE, Measure, Watch, measures_of
 from trellis.rollout.looks import Look
 from trellis.rollout.metrics.snapshot import Side
 
 #: Seconds within which requests follow a weight.
 FOLLOWING_SECONDS = 3.0
+#: Seconds for which a Redis that did not answer is not asked again.
+AWAY_SECONDS = 2.0
 #: The same as ``longest_window``, where exposures are wanted for what they tell at once alone.
 LEAST_WINDOW_SECONDS = 3600.0
 
 
 class UnitNews(NamedTuple):
-    """Looks by unit in their order, and the number up to which they reach."""
+    """Looks by unit in their order, the number up to which they reach, and how often units met an arm
+    since the trial began, where that is known.
+    """
 
     looks: tuple[Look, ...]
     reached: int
+    exposures: int = 0
 
 
 class TrialEvents:
@@ -37,6 +43,7 @@ class TrialEvents:
     def __init__(self, store: FoldStore, *, clock: Callable[[], float] = time.time) -> None:
         self._store, self._clock = store, clock
         self._watches: dict[str, Watch] = {}  # the newest of each rollout
+        self._away_until = 0.0
 
     async def expect(
         self,
@@ -66,7 +73,8 @@ class TrialEvents:
             split="unit" if by_unit else "request",
             since=0.0 if by_unit else self._clock() + FOLLOWING_SECONDS,
         )
-        await self._store.expect(wanted)
+        async with self._bounded():
+            await self._store.expect(wanted)
         self._watches[_rollout_of(trial)] = wanted
 
     async def news(
@@ -77,18 +85,33 @@ class TrialEvents:
         """
         watch = self._watches.get(_rollout_of(trial))
         try:
-            if watch is None or watch.name != trial:
-                watch = await self._store.stored(trial)
-            if watch is None:
-                return UnitNews((), after)
-            news = await self._store.news(watch, after)
+            async with self._bounded():
+                if watch is None or watch.name != trial:
+                    watch = await self._store.stored(trial)
+                if watch is None:
+                    return UnitNews((), after)
+                news = await self._store.news(watch, after)
         except EventsDown as error:
             blind = blind_look(guardrails, str(error), by_unit=by_unit)
             return UnitNews((blind,), after)
         looks = looks_of(news.blocks)
         if news.incomplete:
             looks = (*looks, blind_look(guardrails, news.incomplete))
-        return UnitNews(looks, max((block.seq for block in news.blocks), default=after))
+        reached = max((block.seq for block in news.blocks), default=after)
+        return UnitNews(looks, reached, sum(news.exposures.values()))
+
+    @asynccontextmanager
+    async def _bounded(self) -> AsyncIterator[None]:
+        """Let one call of all wait for a Redis that is away, not each rollout's."""
+        if self._clock() < self._away_until:
+            raise EventsDown("the events' Redis did not answer a moment ago")
+        try:
+            yield
+        except Unreadable:
+            raise
+        except EventsDown:
+            self._away_until = self._clock() + AWAY_SECONDS
+            raise
 
     async def stored(self, trial: str, up_to: int) -> None:
         """The evidence of all looks up to this number is safe elsewhere."""

@@ -91,7 +91,7 @@ def of_queue_proxy(
             buckets[edge] = buckets.get(edge, 0.0) + sample.value
     counts, problems = _over(PROXY_BUCKET, buckets, total, guardrails)
     counts |= {rail.name: Count(errors, total) for rail in guardrails if rail.metric == "errors"}
-    return PodTold(Counters(total + tagged, counts), problems, tagged)
+    return PodTold(Counters(total + tagged, counts, tagged=tagged), problems, tagged)
 
 
 def of_trellis(series: Iterable[Sample], revision: str, guardrails: Sequence[Guardrail]) -> PodTold:

@@ -17,12 +17,15 @@ _ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class Increase:
-    """What came to one pod's counters; ``requests`` and ``witness`` with those by tag."""
+    """What came to one pod's counters; ``requests`` and ``witness`` with those by tag, ``tagged`` these
+    alone.
+    """
 
     requests: float = 0.0
     witness: float = 0.0
     counts: Mapping[str, Count] = field(default_factory=dict)
     moments: Mapping[str, Moments] = field(default_factory=dict)
+    tagged: float = 0.0
 
 
 def increase(before: PodMemory, now: Counters) -> Increase:
@@ -40,7 +43,7 @@ def increase(before: PodMemory, now: Counters) -> Increase:
             for name, values in now.moments.items()
             if name in before.moments
         }
-        return Increase(now.requests, witness, now.counts, moments)
+        return Increase(now.requests, witness, now.counts, moments, now.tagged)
     return Increase(
         requests=now.requests - before.requests,
         witness=_witnessed(before, now),
@@ -54,6 +57,7 @@ def increase(before: PodMemory, now: Counters) -> Increase:
             for name, moments in now.moments.items()
             if name in before.moments
         },
+        tagged=max(0.0, now.tagged - before.tagged),
     )
 
 
@@ -98,6 +102,7 @@ def remember(
         # Without a witness the predictor's own page was not read: it goes on from where it was.
         moments=counters.moments if counters.witness is not None else {**kept, **counters.moments},
         silent_since=None,
+        tagged=counters.tagged,
     )
 
 

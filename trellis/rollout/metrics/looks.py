@@ -74,7 +74,8 @@ def _gone_on(
     warm_up: float,
 ) -> tuple[Snapshot, Look]:
     moved = {side: _moved_on(before, readings, revisions, rails, side, warm_up) for side in SIDES}
-    (canary, asked_of_canary), (stable, asked_of_stable) = moved["canary"], moved["stable"]
+    canary, asked_of_canary, tagged_canary = moved["canary"]
+    stable, asked_of_stable, tagged_stable = moved["stable"]
     sides: dict[Side, SideMemory] = {
         "canary": replace(canary, missed=0 if asked_of_canary else canary.missed + asked_of_stable),
         "stable": replace(stable, missed=0 if asked_of_stable else stable.missed + asked_of_canary),
@@ -86,7 +87,8 @@ def _gone_on(
         _listed(before.pods, readings, revisions),
         {side: _emptied(of, closed) for side, of in sides.items()},
     )
-    return snapshot, _look(sides, closed & {rail.name for rail in rails})
+    look = _look(sides, closed & {rail.name for rail in rails})
+    return snapshot, replace(look, tagged=tagged_canary + tagged_stable)
 
 
 class _Tally:
@@ -94,12 +96,13 @@ class _Tally:
 
     def __init__(self, side: SideMemory) -> None:
         self.counts, self.moments = dict(side.counts), dict(side.moments)
-        self.requests = self.answered = self.witness = 0.0
+        self.requests = self.answered = self.witness = self.tagged = 0.0
 
     def add(self, grown: Increase, left_out: Container[str]) -> None:
         """Add what one pod counted, without the guardrails ``left_out``."""
         self.answered += grown.requests
         self.witness += grown.witness
+        self.tagged += grown.tagged
         self.requests += max((count.total for count in grown.counts.values()), default=0.0)
         for name, count in grown.counts.items():
             if name not in left_out:
@@ -121,8 +124,10 @@ def _moved_on(
     rails: Sequence[Guardrail],
     side: Side,
     warm_up: float,
-) -> tuple[SideMemory, float]:
-    """One side with what its pods counted since, and how many requests those are."""
+) -> tuple[SideMemory, float, float]:
+    """One side with what its pods counted since, how many requests those are, and how many came by a
+    tag beside them.
+    """
     memory = before.sides[side]
     tally, fresh = _Tally(memory), memory.fresh
     restarts = [rail.name for rail in rails if rail.metric == "restarts"]
@@ -145,7 +150,7 @@ def _moved_on(
         counts=tally.counts,
         moments=tally.moments,
     )
-    return grown, tally.requests
+    return grown, tally.requests, tally.tagged
 
 
 def _listed(

@@ -43,7 +43,8 @@ class Counters:
     """What one pod counted since it started.
 
     ``requests`` are all that it answered; ``counts`` and ``moments``, by the guardrail's name, hold
-    only those that were split one by one: a request through a tag's host belongs to its unit.
+    only those that were split one by one: a request through a tag's host belongs to its unit, and is
+    among ``tagged``.
     ``witness`` is the predictor's own number of requests, where another counts ``requests``;
     ``sampled`` is when the numbers were sampled, None where they were read live; ``own_sampled`` that of
     the predictor's own page (``witness`` and ``moments``), where another counts ``requests``.
@@ -55,6 +56,7 @@ class Counters:
     witness: float | None = None
     sampled: float | None = None
     own_sampled: float | None = None
+    tagged: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ class PodMemory:
     counts: Mapping[str, Count] = field(default_factory=dict)
     moments: Mapping[str, Moments] = field(default_factory=dict)
     silent_since: float | None = None
+    tagged: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Snapshot:
                         pod.own_sampled,
                         pod.silent_since,
                     ],
+                    "tagged": pod.tagged,
                     **_told(pod),
                 }
                 for name, pod in self.pods.items()
@@ -93,7 +95,11 @@ class Snapshot:
             warm_from, seen, restarts = _number(warm_from), _number(seen), int(restarts)
             memory = PodMemory(side, warm_from, seen, ready, restarts, requests, witness, sampled)
             pods[name] = replace(
-                memory, own_sampled=own_sampled, silent_since=silent_since, **_remembered(pod)
+                memory,
+                own_sampled=own_sampled,
+                silent_since=silent_since,
+                tagged=_number(pod.get("tagged", 0.0)),
+                **_remembered(pod),
             )
         sides: dict[Side, SideMemory] = {}
         for key in SIDES:

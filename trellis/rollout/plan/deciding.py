@@ -37,6 +37,7 @@ _TIMES = (
     "baseline_at",
     "deadline_from",
     "turned_at",
+    "hindered_at",
     "held_since",
     "seen_at",
     "covered_at",
@@ -88,7 +89,7 @@ def decide(
         refusal = _pass(draft, facts)
     keep_time(draft, spec)
     check_deadline(draft, spec, seen)
-    return _decision(draft, status, spec, seen, refusal, trouble, generation)
+    return _decision(draft, status, spec, seen, refusal, trouble, generation, gateways)
 
 
 def _pass(draft: Draft, facts: Facts) -> Refusal | None:
@@ -162,9 +163,10 @@ def _decision(
     refusal: Refusal | None,
     trouble: str,
     generation: int,
+    gateways: GatewaysSeen,
 ) -> Decision:
     phase = phase_of(spec, draft.memory)
-    message = sentence(draft, spec, seen, refusal, trouble)
+    message = sentence(draft, spec, seen, refusal, trouble, gateways)
     states = conditions.conditions_of(draft, spec, seen, refusal, trouble, phase, message)
     conditions.announce_changes(draft, before.conditions, states)
     changes = {

@@ -11,15 +11,15 @@ class GatewaysSeen:
 
     ``hosts`` is how the table in force, of number ``version``, names this service's revisions;
     ``held`` is the number that each known gateway asked with last. ``complete`` is false while a
-    gateway may exist that has not asked yet: in the first seconds of a controller. ``counted``: what
-    happens to units is counted, so that gateways may split by them.
+    gateway may exist that has not asked yet: in the first seconds of a controller. ``obstacle`` says
+    why gateways cannot split this service's units; empty where they can, None while that is not known.
     """
 
     hosts: Literal["tagged", "untagged"] = "untagged"
     version: int = 0
     held: Mapping[str, int] = field(default_factory=dict)
     complete: bool = True
-    counted: bool = True
+    obstacle: str | None = ""
 
     @property
     def turned_away(self) -> bool:

@@ -48,6 +48,7 @@ class Memory(BaseModel):
     began_weight: bool = False  #: whether this trial had a weight already
     tags_up: bool = False  #: whether gateways may split by tag hosts
     turned_at: float | None = None  #: when they were told to turn away from them
+    hindered_at: float | None = None  #: when they last were because of an obstacle, in this trial
     rolled_back: tuple[str, ...] = ()  #: identities (or revisions) that are not tried again
     previous: Side | None = None  #: what one step back from the promoted version leads to
     paused: bool = False  #: by a person

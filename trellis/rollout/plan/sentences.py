@@ -2,6 +2,7 @@
 
 from trellis.contracts.rollout import RolloutSpec
 from trellis.rollout.plan.draft import Draft
+from trellis.rollout.plan.gateways import GatewaysSeen
 from trellis.rollout.plan.holds import hold_in_force
 from trellis.rollout.plan.refusals import Refusal
 from trellis.rollout.plan.sides import canary_share
@@ -17,6 +18,7 @@ def sentence(
     seen: ServiceSeen | None,
     refusal: Refusal | None,
     trouble: str,
+    gateways: GatewaysSeen,
 ) -> str:
     """The message; ``trouble`` is what the cluster answered to the last attempt to move something."""
     if refusal is not None or seen is None:
@@ -26,7 +28,7 @@ def sentence(
     elif draft.memory.manual:
         text = _by_hand(draft, seen)
     else:
-        text = _of_course(draft, spec, seen)
+        text = _of_course(draft, spec, seen, gateways)
     if trouble:
         text = f"{text}; the cluster refused the last change: {trouble}"
     return clip(text, _LONGEST)
@@ -56,14 +58,14 @@ def _by_hand(draft: Draft, seen: ServiceSeen) -> str:
     return f"{text}, although {_verdict(draft)}" if is_harmed(draft) else text
 
 
-def _of_course(draft: Draft, spec: RolloutSpec, seen: ServiceSeen) -> str:
+def _of_course(draft: Draft, spec: RolloutSpec, seen: ServiceSeen, gateways: GatewaysSeen) -> str:
     course = draft.memory.course
     if course in {"idle", "promoted"}:
         return _at_rest(draft, seen)
     if course == "waiting":
         return _waiting(draft, spec, seen)
     if course == "stepping":
-        return _stepping(draft, spec, seen)
+        return _stepping(draft, spec, seen, gateways)
     if course == "promoting":
         return _promoting(draft, seen)
     if course == "rollingBack":
@@ -94,7 +96,7 @@ def _waiting(draft: Draft, spec: RolloutSpec, seen: ServiceSeen) -> str:
     return f"{version} {state} and has no traffic{_held(draft, spec)}"
 
 
-def _stepping(draft: Draft, spec: RolloutSpec, seen: ServiceSeen) -> str:
+def _stepping(draft: Draft, spec: RolloutSpec, seen: ServiceSeen, gateways: GatewaysSeen) -> str:
     version = draft.canary.version if draft.canary else ""
     place = f"step {draft.step} of {len(spec.steps)}"
     settled_at = draft.memory.settled_at
@@ -107,18 +109,22 @@ def _stepping(draft: Draft, spec: RolloutSpec, seen: ServiceSeen) -> str:
     return (
         f"{version} has {draft.weight} % of traffic ({place}) for {span(draft.now - settled_at)}"
         f"{_held(draft, spec)}: {_verdict(draft)}{f'; {failing}' if failing else ''}"
-        f"{_not_kept(draft, spec, seen)}"
+        f"{_not_kept(draft, spec, seen, gateways)}"
     )
 
 
-def _not_kept(draft: Draft, spec: RolloutSpec, seen: ServiceSeen) -> str:
+def _not_kept(draft: Draft, spec: RolloutSpec, seen: ServiceSeen, gateways: GatewaysSeen) -> str:
     """Why units are not kept with one version although that is asked for; empty where they are."""
-    if spec.split != "unit" or (LATEST in seen.tags and draft.memory.tags_up):
+    if spec.split != "unit":
         return ""
-    if LATEST not in seen.tags:
+    if gateways.obstacle:
+        why = gateways.obstacle
+    elif LATEST not in seen.tags:
         why = f'{seen.name} has no annotation serving.kserve.io/enable-tag-routing: "true"'
-    elif seen.routed:
-        why = "what gateways tell of units cannot be read now"
+    elif draft.memory.tags_up:
+        return ""
+    elif draft.memory.hindered_at is not None:
+        why = "gateways were hindered within the last minute"
     else:
         why = "the ingress does not have the hosts of both versions yet"
     return f"; each request is split, for {why}"

@@ -68,6 +68,7 @@ def _start(draft: Draft, canary: Side) -> None:
         next_step=1,
         asked_at=None,
         settled_at=None,
+        hindered_at=None,
         baseline={},
         baseline_at=None,
         deadline_from=draft.now,

@@ -17,6 +17,10 @@ from trellis.rollout.seen import ServiceSeen
 
 #: Seconds after which a gateway that does not ask for its table is waited for no longer.
 TURNING_BOUND = 10.0
+#: Seconds that are waited for those that ask another controller.
+TURNING_LEAST = 3.0
+#: Seconds after which an obstacle that has gone is believed to: of two controllers one may meet it still.
+HINDERED_BOUND = 60.0
 #: Seconds that KServe is given to carry a change over, before a weight 0 that came with it is taken
 #: for one of a version that came and went.
 CARRYING_BOUND = 30.0
@@ -24,13 +28,19 @@ CARRYING_BOUND = 30.0
 
 def lead_to_tags(draft: Draft, facts: Facts) -> None:
     """Let the gateways split by tag hosts where that is asked for, as soon as a stage's traffic has both,
-    and for as long as what happens to their units is counted.
+    and for as long as nothing hinders them.
     """
-    memory = draft.memory
-    if facts.spec.split != "unit" or not facts.gateways.counted:
+    memory, gateways = draft.memory, facts.gateways
+    if facts.spec.split != "unit":
         turn_away(draft)
-    elif memory.course == "stepping" and memory.settled_at is not None and facts.seen.routed:
-        draft.remember(tags_up=True)
+    elif gateways.obstacle:
+        if memory.tags_up:
+            draft.remember(hindered_at=draft.now)
+        turn_away(draft)
+    elif gateways.obstacle is not None and memory.settled_at is not None and facts.seen.routed:
+        since = memory.hindered_at
+        if since is None or draft.now - since >= HINDERED_BOUND:
+            draft.remember(tags_up=True)
 
 
 def turn_away(draft: Draft) -> None:
@@ -40,9 +50,14 @@ def turn_away(draft: Draft) -> None:
 
 
 def has_turned(draft: Draft, gateways: GatewaysSeen) -> bool:
-    """Whether all gateways did so, or have had their time."""
+    """Whether all gateways did so, or have had their time. No time begins before the table has it."""
     turned_at = draft.memory.turned_at
-    return turned_at is None or gateways.turned_away or draft.now - turned_at >= TURNING_BOUND
+    if turned_at is None:
+        return True
+    waited = draft.now - turned_at
+    if gateways.hosts == "tagged" or waited < TURNING_LEAST:
+        return False
+    return gateways.turned_away or waited >= TURNING_BOUND
 
 
 def sticky_name(stable: Side | None, canary: Side) -> str:

@@ -15,7 +15,7 @@ from tests.integration.rollout.api_server import ApiServer
 from tests.integration.rollout.objects import path
 from tests.integration.rollout.waiting import running, until
 from tests.unit.rollout.cluster.test_fingerprints import FIRST, Farm, asking
-from tests.unit.rollout.cluster.test_routes import Named, Services, assigned
+from tests.unit.rollout.cluster.test_routes import Named, Services, a_tenth, assigned
 from trellis.contracts.routing_table import RoutingTable
 from trellis.rollout.cluster import publisher as publisher_module
 from trellis.rollout.cluster import saved_table
@@ -23,6 +23,7 @@ from trellis.rollout.cluster.api import Api
 from trellis.rollout.cluster.connection import Connection
 from trellis.rollout.cluster.metadata import Said
 from trellis.rollout.cluster.publisher import TablePublisher
+from trellis.rollout.cluster.routes import splits_by_tag
 from trellis.rollout.cluster.saved_table import SavedTable
 from trellis.rollout.errors import ApiRefused, ApiUnreachable
 from trellis.rollout.experiments.ports import ExperimentFound
@@ -61,6 +62,7 @@ class Place:
             self.saved,
             self.server,
             world.fingerprint_of,
+            split_of=lambda _: world.split,
             clock=lambda: clock or 1_700_000_000.0,
         )
 
@@ -355,6 +357,29 @@ async def test_one_that_does_not_hear_all_follows_the_kept_table(
         half.is_heard = True
         await other.publisher.renew()
         assert "tomato-c" not in (await other.offered()).models
+
+
+async def test_units_are_led_away_from_tags_whatever_is_not_heard(
+    api: Api, namespace: str, metrics: ControllerMetrics, world: World
+) -> None:
+    world.split = a_tenth().split
+    place = Place(api, namespace, metrics, world)
+    async with followed(place):
+        await place.publisher.renew()
+        split = await place.offered()
+        assert splits_by_tag(split.models["tomato"])
+        world.is_heard = False
+        await place.publisher.renew()
+        assert await place.offered() == split
+        world.split = None
+        for _ in range(2):
+            await place.publisher.renew()
+            led_away = await place.offered()
+            assert led_away.version == split.version + 1
+            assert not splits_by_tag(led_away.models["tomato"])
+        world.is_heard = True
+        await place.publisher.renew()
+        assert (await place.offered()).models["tomato"] == led_away.models["tomato"]
 
 
 async def test_one_that_has_not_asked_yet_goes_on_with_what_another_found(

@@ -226,7 +226,9 @@ async def test_a_watch_that_cannot_be_folded_holds_up_no_other(stand: Stand) -> 
 async def test_requests_that_are_over_leave_redis(stand: Stand) -> None:
     watch = watch_of(CONVERSIONS, split="request")
     await stand.store.watch(watch)
-    await stand.write(*(met(n, request_id=f"r{n}") for n in range(40)))
+    await stand.write(
+        *(met(n, "leaf-predictor", revision="leaf-2", request_id=f"r{n}") for n in range(40))
+    )
     await read_all(stand.reader(), now=110.0)
     keys = stand.store.keys
     assert await stand.redis.hlen(keys.units(watch.name)) == 40

@@ -26,14 +26,14 @@ class Known:
 
     def __init__(self, conductor: Conductor, spec: RolloutSpec | None = None) -> None:
         self.conductor, self.spec = conductor, spec or conductor.spec
-        self.is_heard, self.token = True, 1
+        self.is_heard, self.token, self.gone = True, 1, False
 
     def rollouts_of(self, key: Key) -> tuple[Rollout, ...]:
         return (self._rollout(key[0]),) if key[1] == "tomato" else ()
 
     @property
     def rollouts(self) -> tuple[Rollout, ...]:
-        return (self._rollout("farm"),)
+        return () if self.gone else (self._rollout("farm"),)
 
     def _rollout(self, namespace: str) -> Rollout:
         metadata = {
@@ -166,18 +166,42 @@ def test_exposures_are_kept_while_units_are_split(window: str | None, kept: floa
     assert place.gateways.recorded("farm") == ({"tomato": kept} if window else {})
 
 
-async def test_events_that_cannot_be_counted_for_a_while_are_told() -> None:
+async def test_what_hinders_gateways_is_told() -> None:
     place = Place()
+    assert place.gateways.seen(KEY).obstacle is None  # Redis was not asked yet
+    await place.follow()
+    assert place.gateways.seen(KEY).obstacle == ""
     place.asked.away = True
     for seconds in (0.0, UNCOUNTED_SECONDS - 1):
         place.now = 100.0 + seconds
         await place.follow()
-        assert place.gateways.seen(KEY).counted
+        assert place.gateways.seen(KEY).obstacle == ""
     place.now = 100.0 + UNCOUNTED_SECONDS
-    assert not place.gateways.seen(KEY).counted
+    assert "Redis is away" in (place.gateways.seen(KEY).obstacle or "")
     place.asked.away = False
     await place.follow()
-    assert place.gateways.seen(KEY).counted
+    assert place.gateways.seen(KEY).obstacle == ""
+    assert "of the namespace farm" in (place.gateways.seen(("shop", "tomato")).obstacle or "")
+    assert "has no Redis" in (Place(events=False).gateways.seen(KEY).obstacle or "")
+
+
+async def test_what_is_known_of_a_rollout_goes_with_it() -> None:
+    place = Place()
+    await place.follow()
+    place.gateways.recorded("farm")
+    assert place.gateways.seen(KEY).obstacle == ""
+    place.known.gone = True
+    place.gateways.recorded("farm")
+    assert place.gateways.seen(KEY).obstacle is None
+
+
+@pytest.mark.parametrize("hold", ["manual", "refused"])
+async def test_while_the_weight_is_not_ours_outcomes_are_those_of_requests(hold: str) -> None:
+    place = Place()
+    held = True if hold == "manual" else "ServiceUnknown"
+    plan = place.conductor.status.plan | {hold: held}
+    await place.follow(place.conductor.status.model_copy(update={"plan": plan}))
+    assert [by_unit for _, _, by_unit in place.asked.trials] == [False]
 
 
 def test_the_table_that_is_offered_tells_which_hosts_are_in_use_and_who_has_it() -> None:
@@ -216,7 +240,16 @@ async def test_one_that_does_not_hear_asks_only_for_what_it_decided_itself() -> 
     place.known.is_heard = False
     await place.follow()
     assert len(place.asked.trials) == 2
-    later = place.conductor.status.model_copy(update={"weight": 20})
+    began = place.conductor.status.history[0].model_copy(update={"time": 7.0})
+    later = place.conductor.status.model_copy(update={"history": (began,)})
     await place.follow(later)
     await place.follow(later)
-    assert [round(shares["r-00002"], 3) for _, shares, _ in place.asked.trials] == [0.05, 0.05, 0.2]
+    assert [trial for trial, _, _ in place.asked.trials][2:] == ["rollout/farm/slow/7.000"]
+
+
+async def test_gateways_never_go_ahead_of_knative() -> None:
+    """A weight that is asked for and not followed is looked at by nobody."""
+    place = Place()
+    await place.follow(place.conductor.status.model_copy(update={"weight": 20}))
+    ((_, shares, by_unit),) = place.asked.trials
+    assert (shares, by_unit) == (BY_TAG, True)

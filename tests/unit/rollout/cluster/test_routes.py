@@ -5,7 +5,7 @@ from typing import Any
 from trellis.contracts.routing_table import RoutingTable
 from trellis.rollout.cluster.cluster import Address
 from trellis.rollout.cluster.facts import Key
-from trellis.rollout.cluster.routes import Routes, routes_of, splits_by_tag
+from trellis.rollout.cluster.routes import Routes, routes_of, splits_by_tag, without_tags
 from trellis.rollout.compile import compile_table
 from trellis.rollout.experiments.assignment import AssignedArm, Assignment
 from trellis.rollout.seen import RevisionSeen, ServiceSeen
@@ -88,8 +88,8 @@ def routes(
     )
 
 
-def table(routes: Routes) -> RoutingTable:
-    return compile_table(routes.models, None, None, trials=routes.trials)
+def table(routes: Routes, previous: RoutingTable | None = None) -> RoutingTable:
+    return compile_table(routes.models, None, previous, trials=routes.trials, salts=routes.salts)
 
 
 BOTH = Services(tomato="v1", tomato_b="v2")
@@ -227,7 +227,7 @@ def a_tenth() -> Services:
     stable = RevisionSeen("tomato-predictor-00001", "v1", "i", 1.0, ready=True)
     canary = RevisionSeen("tomato-predictor-00002", "v2", "j", 2.0, ready=True, grpc=True)
     known.canaries = {"tomato": "v2"}
-    known.split = TagSplit(stable, canary, 10)
+    known.split = TagSplit(stable, canary, 10, "rollout/farm/tomato/1.000")
     known.fingerprints = {stable.name: "sha256:1", canary.name: "sha256:2"}
     return known
 
@@ -241,8 +241,8 @@ def test_a_trial_that_gateways_split_leads_to_the_hosts_of_tags() -> None:
         (f"http://latest-{host}", f"latest-{host}:80", "v2", "canary"),
     ]
     assert [round(arm.weight, 12) for arm in route.arms] == [0.9, 0.1]
-    # Each host leads to one revision, so that answers may be kept.
-    assert [arm.fingerprint for arm in route.arms] == ["sha256:1", "sha256:2"]
+    # An answer that is kept is no visit at risk, and stable has kept many.
+    assert [arm.fingerprint for arm in route.arms] == ["", ""]
     assert splits_by_tag(route)
     known.split = None
     own = table(routes(known)).models["tomato"]
@@ -261,7 +261,29 @@ def test_units_stay_through_steps_and_through_a_while_at_the_services_own_host()
     assert split is not None
     for weight in (5, 20, None, 20, 50):
         known.split = split._replace(weight=weight) if weight else None
-        previous = compile_table(routes(known, previous=previous).models, None, previous)
+        previous = table(routes(known, previous=previous), previous)
         if weight:
             canary = previous.models["tomato"].arms[1]
             assert canary.intervals == ((1 - weight / 100, 1.0),)
+
+
+def test_other_people_meet_the_next_trial_first() -> None:
+    known = a_tenth()
+    first = table(routes(known)).models["tomato"]
+    assert known.split is not None
+    known.split = known.split._replace(trial="rollout/farm/tomato/2.000")
+    second = table(routes(known)).models["tomato"]
+    known.split = None
+    salts = {first.salt, second.salt, table(routes(known)).models["tomato"].salt}
+    assert len(salts) == 3
+
+
+def test_units_are_led_away_from_tags_without_anything_else_known() -> None:
+    known = a_tenth()
+    split = table(routes(known))
+    assert without_tags(split, {"bean"}) is split
+    led_away = without_tags(split, {"tomato"})
+    assert led_away.version == split.version + 1
+    known.split = None
+    own = table(routes(known))
+    assert led_away.models == own.models

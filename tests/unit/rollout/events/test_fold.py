@@ -353,3 +353,20 @@ def test_a_request_is_remembered_for_what_another_reader_may_hold() -> None:
     memory.fold(converted(1, "leaf-2"), passed_on(1, "leaf-2"), now=99 + units.OVER_SECONDS)
     memory.fold(now=1000.0)
     assert memory.state.open[1]["conversions"] == {"canary": (1, 0)}
+
+
+def test_another_revision_of_the_same_side_is_no_failure() -> None:
+    """A label makes one in the middle of a step, and the tag's host leads to it before the table knows."""
+    sides = {"leaf-1": "stable", "leaf-2": "canary", "leaf-3": "canary"}
+    memory = Memory(watch_of(sides=sides, shares={"leaf-1": 0.5, "leaf-2": 0.5, "leaf-3": 0.0}))
+    memory.fold(
+        *(met(n, revision="leaf-3") for n in range(10)),
+        *(met(n, STABLE) for n in range(10, 20)),
+    )
+    assert memory.closed == [{"errors": {"canary": (10, 0), "stable": (10, 0)}}]
+
+
+def test_what_a_gateway_split_by_its_unit_is_no_request_of_its_own() -> None:
+    watch = watch_of(CONVERSIONS, split="request")
+    assert not concerned(watch, met(1, "leaf-2", revision="leaf-2"))
+    assert concerned(watch, met(1, "leaf-predictor", revision="leaf-2"))

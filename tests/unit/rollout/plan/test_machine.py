@@ -115,11 +115,15 @@ class Rollouts(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.world.now += seconds
 
-    @rule(behind=st.booleans(), complete=st.booleans(), counted=st.booleans())
-    def gateway(self, behind: bool, complete: bool, counted: bool) -> None:
+    @rule(
+        behind=st.booleans(),
+        complete=st.booleans(),
+        obstacle=st.sampled_from(["", None, "Redis is away"]),
+    )
+    def gateway(self, behind: bool, complete: bool, obstacle: str | None) -> None:
         table = self.world.gateways
         held = {"one": table.version - behind, "two": table.version}
-        self.world.gateways = GatewaysSeen(table.hosts, table.version, held, complete, counted)
+        self.world.gateways = GatewaysSeen(table.hosts, table.version, held, complete, obstacle)
 
     @rule(ready=st.booleans())
     def program(self, ready: bool) -> None:

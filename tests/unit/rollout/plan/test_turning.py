@@ -46,6 +46,18 @@ def test_a_gateway_that_is_gone_is_not_waited_for_longer_than_ten_seconds(comple
     assert 10 <= conductor.now - began <= 12
 
 
+def test_a_promotion_waits_for_gateways_that_ask_another_controller() -> None:
+    conductor = _at_last_step()
+    conductor.gateways = replace(conductor.gateways, held={})
+    conductor.until("Promoting")
+    weights = []
+    for _ in range(4):
+        conductor.once()
+        weights.append(conductor.service.weight)
+        conductor.now += 1
+    assert weights == [50, 50, None, None]
+
+
 def test_gateways_that_hold_the_table_of_before_are_not_taken_for_turned_away() -> None:
     conductor = _at_last_step()
     while conductor.phase != "Promoting":
@@ -59,8 +71,9 @@ def test_gateways_that_hold_the_table_of_before_are_not_taken_for_turned_away() 
 def test_a_weight_that_was_released_stays_so_when_a_gateway_comes() -> None:
     conductor = _at_last_step()
     conductor.until("Promoting")
-    decision = conductor.once()
-    assert decision.field == "absent"
+    conductor.run(3)
+    assert conductor.decide().field == "absent"
+    conductor.once()
     conductor.gateways = GatewaysSeen(
         "untagged", conductor.gateways.version, {"three": 0}, complete=False
     )
@@ -88,9 +101,6 @@ def test_where_units_cannot_be_split_the_message_says_why() -> None:
     conductor.status.plan["tagsUp"] = False
     assert "the ingress does not have the hosts" in conductor.once().status.message
     conductor.service.routes_ready = True
-    conductor.gateways = replace(conductor.gateways, counted=False)
-    assert "what gateways tell of units cannot be read" in conductor.once().status.message
-    conductor.gateways = replace(conductor.gateways, counted=True)
     assert "each request is split" not in conductor.once().status.message
 
 
@@ -106,16 +116,42 @@ def test_gateways_use_tag_hosts_once_the_ingress_has_them() -> None:
     assert hosts == ["untagged", "tagged", "tagged"]
 
 
-def test_gateways_turn_away_while_what_units_tell_is_not_counted() -> None:
+def test_gateways_turn_away_at_an_obstacle_and_come_back_a_minute_after_it_has_gone() -> None:
     conductor = trying()
     conductor.until_weight(5)
-    conductor.gateways = replace(conductor.gateways, counted=False)
+    conductor.gateways = replace(conductor.gateways, obstacle="Redis is away")
     decision = conductor.once()
     assert (decision.table, decision.field, decision.look) == ("untagged", 5, "go on")
-    conductor.gateways = replace(conductor.gateways, counted=False)
+    assert "each request is split, for Redis is away" in decision.status.message
+    conductor.gateways = replace(conductor.gateways, obstacle="")
+    tables = [conductor.decide().table]
+    for seconds in (50, 11):
+        conductor.now += seconds
+        tables.append(conductor.decide().table)
+    assert tables == ["untagged", "untagged", "tagged"]
+    conductor.now -= 11
+    assert "within the last minute" in conductor.once().status.message
+
+
+def test_a_controller_that_does_not_know_of_obstacles_yet_leaves_gateways_where_they_are() -> None:
+    conductor = trying()
+    conductor.gateways = replace(conductor.gateways, obstacle=None)
+    conductor.until_weight(5)
     assert conductor.once().table == "untagged"
-    conductor.gateways = replace(conductor.gateways, counted=True)
+    conductor.gateways = replace(conductor.gateways, obstacle="")
     assert conductor.once().table == "tagged"
+    conductor.gateways = replace(conductor.gateways, obstacle=None)
+    assert conductor.once().table == "tagged"
+
+
+def test_no_time_passes_while_the_table_still_has_the_hosts_of_tags() -> None:
+    conductor = _at_last_step()
+    while conductor.phase != "Promoting":
+        conductor.write(conductor.decide())
+        conductor.now += 1
+    conductor.now += 1000
+    assert conductor.gateways.hosts == "tagged"
+    assert conductor.decide().field == 50
 
 
 def test_harm_takes_the_weight_at_once_and_the_gateways_with_it() -> None:
@@ -189,8 +225,9 @@ def test_with_the_webhook_it_is_not_even_left_out() -> None:
 def test_a_new_version_in_a_released_promotion() -> None:
     conductor = _at_last_step()
     conductor.until("Promoting")
-    conductor.once()
-    assert conductor.service.weight is None
+    while conductor.service.weight is not None:
+        conductor.now += 1
+        conductor.once()
     conductor.service.apply(Template("v3"))
     conductor.service.settle()
     conductor.run(3)
