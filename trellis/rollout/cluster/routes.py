@@ -74,7 +74,7 @@ def routes_of(
             continue
         split = split_of(service.key)
         if split is not None:
-            own = _tagged(known, service.key, split)
+            own = _tagged(known, service.key, split, previous, fingerprint_of)
             routes.salts[service.key[1]] = _salt(split.trial)
         else:
             own = _own(known, service.key, previous, fingerprint_of)
@@ -139,12 +139,14 @@ def _own(
     return [own]
 
 
-def _tagged(known: Known, key: Key, split: TagSplit) -> list[WeightedRevision]:
-    """Both sides of a trial, each by its tag's host.
-
-    No answers are kept: stable has kept many before the canary came, and an answer that was kept is no
-    visit at risk, so that what is left of the two would not be alike.
-    """
+def _tagged(
+    known: Known,
+    key: Key,
+    split: TagSplit,
+    previous: RoutingTable | None,
+    fingerprint_of: FingerprintOf,
+) -> list[WeightedRevision]:
+    """Both sides of a trial, each by its tag's host, which leads to one revision alone."""
     address = known.address(key)
     if address is None:
         return []
@@ -159,7 +161,9 @@ def _tagged(known: Known, key: Key, split: TagSplit) -> list[WeightedRevision]:
             model=address.model,
             version=revision.version,
             revision=revision.name,
-            fingerprint="",
+            fingerprint=keeping(
+                revision, revision.version, _before(previous, key[1], revision.name), fingerprint_of
+            ),
             role=role,
             weight=weight,
         )

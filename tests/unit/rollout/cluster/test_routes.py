@@ -241,8 +241,8 @@ def test_a_trial_that_gateways_split_leads_to_the_hosts_of_tags() -> None:
         (f"http://latest-{host}", f"latest-{host}:80", "v2", "canary"),
     ]
     assert [round(arm.weight, 12) for arm in route.arms] == [0.9, 0.1]
-    # An answer that is kept is no visit at risk, and stable has kept many.
-    assert [arm.fingerprint for arm in route.arms] == ["", ""]
+    # Each host leads to one revision, so that answers may be kept.
+    assert [arm.fingerprint for arm in route.arms] == ["sha256:1", "sha256:2"]
     assert splits_by_tag(route)
     known.split = None
     own = table(routes(known)).models["tomato"]
