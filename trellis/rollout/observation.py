@@ -111,8 +111,12 @@ class Observation:
             weight=weight,
             warm_up=seconds(spec.warm_up),
         )
-        heard = self._heard(units, look.tagged, readings.time)
-        if by_unit and heard.unheard:
+        told_by_unit = any(rail.metric != "restarts" for rail in spec.guardrails)
+        tagged = look.tagged if by_unit and told_by_unit else 0.0
+        heard = self._heard(units, tagged, readings.time)
+        if not by_unit:  # they are to try again, after a while
+            heard = replace(heard, untold=0.0, untold_since=None)
+        elif heard.unheard:
             blind |= blind_look(spec.guardrails, heard.unheard, by_unit=True).blind
         look = replace(look, blind={**blind, **look.blind})
         return replace(

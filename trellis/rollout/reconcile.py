@@ -213,6 +213,7 @@ class Reconciler:
         sentence = f"{field}: {first['msg'].removeprefix('Value error, ')}"
         status = found.parsed_status()
         refused = status.model_copy(update={"phase": "Refused", "message": sentence})
+        self._phases.put(found.key, refused.phase)
         if refused != status:
             await self._voice.write(found, refused)
 

@@ -43,13 +43,21 @@ def test_without_the_number_of_its_looks_no_evidence_is_recalled() -> None:
     assert Observation.recall(counted().to_state() | {"reached": "?"}, SPEC) is None
 
 
-def by_tag(observation: Observation, time: float, total: float, exposures: int) -> Observation:
+def by_tag(
+    observation: Observation,
+    time: float,
+    total: float,
+    exposures: int,
+    spec: RolloutSpec = SPEC,
+    *,
+    by_unit: bool = True,
+) -> Observation:
     """A pod of the canary has answered so many requests, all by its tag's host."""
     pod = Pod("pod", "r2", "10.0.0.1", running=True, ready=True)
     counters = Counters(total, {"errors": Count(0, 0)}, witness=total, tagged=total)
     readings = Readings(time, (pod,), {"pod": counters})
     told = UnitNews((), 4, exposures)
-    return observation.counted(readings, {"r2": "canary"}, SPEC, 10, told, by_unit=True)
+    return observation.counted(readings, {"r2": "canary"}, spec, 10, told, by_unit=by_unit)
 
 
 def test_requests_of_which_no_gateway_tells_are_no_health() -> None:
@@ -67,6 +75,25 @@ def test_requests_of_which_no_gateway_tells_are_no_health() -> None:
     assert "120 requests came by the hosts of tags" in blind(observation)
     observation = by_tag(observation, 50.0, 240, 90)
     assert (observation.unheard, blind(observation)) == ("", "")
+
+
+def test_gateways_that_were_led_away_may_try_again() -> None:
+    observation = Observation.start(SPEC).begun("1@10")
+    for time in (0.0, 5.0, 30.0, 35.0):
+        observation = by_tag(observation, time, 10 * time, 0)
+    assert observation.unheard
+    observation = by_tag(observation, 40.0, 400, 0, by_unit=False)
+    assert observation.unheard == ""
+    observation = by_tag(observation, 100.0, 1000, 0)
+    assert observation.unheard == ""
+
+
+def test_where_gateways_are_to_tell_of_nothing_they_may_be_silent() -> None:
+    spec = RolloutSpec(inference_service="leaf", guardrails=(Guardrail(metric="restarts"),))
+    observation = Observation.start(spec).begun("1@10")
+    for time in (0.0, 5.0, 30.0, 60.0):
+        observation = by_tag(observation, time, 10 * time, 0, spec)
+    assert observation.unheard == ""
 
 
 def blind(observation: Observation) -> str:

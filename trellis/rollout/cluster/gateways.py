@@ -29,7 +29,6 @@ from trellis.rollout.metrics.snapshot import Side
 from trellis.rollout.observation import sides
 from trellis.rollout.plan import GatewaysSeen
 from trellis.rollout.plan.decision import Table
-from trellis.rollout.plan.following import is_stepping
 from trellis.rollout.seen import ServiceSeen
 from trellis.rollout.sticky import TagSplit, splits_now, tag_split
 from trellis.telemetry.logs import get_logger
@@ -148,8 +147,8 @@ class ClusterGateways:
     ) -> None:
         """See ``ports.Gateways.follow``: the table is made of the statuses as they are heard.
 
-        What units tell is counted before the table splits them, outcomes of requests from the weight on
-        that is asked for next. Where they cannot be, the rollout says so itself, and no weight waits
+        What units tell is counted before the table splits them; else outcomes of requests are, from the
+        weight on that is asked for next. Where they cannot be, the rollout says so itself, and no weight waits
         for it. What was asked for before is not asked for again while the cluster is not heard: another
         controller may have gone on from it.
         """
@@ -174,8 +173,8 @@ class ClusterGateways:
         if self._trials is None or trial is None or not status.weight:
             return
         present = sides(status, seen)
-        may_split = self._may_split(key) and is_stepping(status)
-        split = tag_split(spec, status, seen) if may_split else None
+        by_unit = self.by_unit(key, spec, status, seen)
+        split = tag_split(spec, status, seen) if by_unit else None
         shares = dict.fromkeys(present, 0.0)
         given = split.shares if split else _shares(seen, status.weight / 100)
         shares.update({name: share for name, share in given.items() if name in present})

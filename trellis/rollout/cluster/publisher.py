@@ -67,6 +67,7 @@ class TablePublisher:
         self._saved, self._recorded, self._clock = saved, recorded, clock
         self._fingerprint_of, self._split_of = fingerprint_of, split_of
         self._table: RoutingTable | None = None
+        self._written: RoutingTable | None = None  # the last that this process saved
         self._assignments: dict[Key, tuple[str, Assignment | None]] = {}
         self._left_out: Mapping[str, str] = {}
         self._told = set[str]()
@@ -160,6 +161,7 @@ class TablePublisher:
             try:
                 if present is None or present.table != table:
                     await self._saved.write(present, table, remembered)
+                    self._written = table
                 self._told.clear()
                 self._met = True
             except Conflict:
@@ -208,7 +210,7 @@ class TablePublisher:
     def _compare(self, present: Saved | None, table: RoutingTable) -> None:
         """Tell of rivals, where what is kept is theirs."""
         kept = present.table if present else None
-        if kept is None or kept == self._table:
+        if kept is None or kept in (self._table, self._written):
             return
         if kept == table:
             self._rivals.agreed()

@@ -142,9 +142,11 @@ def counted_for(namespace: str, rollout: str, status: RolloutStatus) -> str | No
 def trial_of(namespace: str, rollout: str, status: RolloutStatus) -> str | None:
     """The name of the trial under way, another for each that began; None where none is."""
     began = [entry.time for entry in status.history if entry.what in {"began", "superseded"}]
-    if status.canary is None or not began:
+    # The history has the newest entries alone, and an older controller wrote nothing else.
+    moment = status.plan.get("trialAt", began[-1] if began else None)
+    if status.canary is None or moment is None:
         return None
-    return f"rollout/{namespace}/{rollout}/{began[-1]:.3f}"
+    return f"rollout/{namespace}/{rollout}/{moment:.3f}"
 
 
 def _rollout_of(trial: str) -> str:

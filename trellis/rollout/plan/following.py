@@ -36,13 +36,9 @@ def wanted_table(status: RolloutStatus) -> Table:
 
     Where the weight is not ours the service's host applies it, whoever set it.
     """
-    return "tagged" if is_stepping(status) and recall(status).tags_up else "untagged"
-
-
-def is_stepping(status: RolloutStatus) -> bool:
-    """Whether a step lasts whose weight is ours."""
     memory = recall(status)
-    return memory.course == "stepping" and not memory.refused and not memory.manual
+    moved_by_us = memory.course == "stepping" and not memory.refused and not memory.manual
+    return "tagged" if moved_by_us and memory.tags_up else "untagged"
 
 
 def looking(status: RolloutStatus, seen: ServiceSeen | None) -> Look:

@@ -39,6 +39,7 @@ class Memory(BaseModel):
     clearing: bool = False  #: at rest, yet at weight 0 until the newest is let through
     covered_at: float | None = None  #: at rest, since when the webhook's weight 0 is kept
     released: bool = False  #: the weight is to be absent, so that the newest has all traffic
+    trial_at: float | None = None  #: when the present trial, or the last, began
     next_step: int = 1  #: that a ready version enters from Waiting
     asked_at: float | None = None  #: when the stage's weight was asked for
     settled_at: float | None = None  #: when the traffic first showed it

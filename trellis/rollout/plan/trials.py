@@ -65,6 +65,7 @@ def _start(draft: Draft, canary: Side) -> None:
         clearing=False,
         covered_at=None,
         released=False,
+        trial_at=draft.now,
         next_step=1,
         asked_at=None,
         settled_at=None,

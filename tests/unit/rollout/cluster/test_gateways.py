@@ -240,8 +240,8 @@ async def test_one_that_does_not_hear_asks_only_for_what_it_decided_itself() -> 
     place.known.is_heard = False
     await place.follow()
     assert len(place.asked.trials) == 2
-    began = place.conductor.status.history[0].model_copy(update={"time": 7.0})
-    later = place.conductor.status.model_copy(update={"history": (began,)})
+    plan = place.conductor.status.plan | {"trialAt": 7.0}
+    later = place.conductor.status.model_copy(update={"plan": plan})
     await place.follow(later)
     await place.follow(later)
     assert [trial for trial, _, _ in place.asked.trials][2:] == ["rollout/farm/slow/7.000"]
