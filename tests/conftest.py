@@ -45,6 +45,7 @@ LONG = (
     "tests/integration/gateway/jobs/test_worker_deaths.py",
     "tests/integration/gateway/test_ejection.py",
     "tests/integration/gateway/test_restarts.py",
+    "tests/integration/local/test_experiment_kinds.py",
     "tests/integration/local/test_experiments.py",
     "tests/integration/local/test_front.py",
     "tests/integration/local/test_rollouts.py",
