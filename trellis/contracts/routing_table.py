@@ -4,6 +4,7 @@ The controller (locally the supervisor) compiles it, gateways fetch it whole and
 whole. Keys are camelCase on the wire, as in Kubernetes.
 """
 
+from functools import lru_cache
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -17,6 +18,12 @@ MOST_WINDOW_SECONDS = 31_536_000.0
 
 Url = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
 Address = Annotated[str, Field(pattern=r"^[^/\s]+:\d{1,5}$")]
+
+
+#: Tags of KServe: the host of each leads to the newest ready revision, and to the one of before it.
+LATEST, PREVIOUS = "latest", "prev"
+#: What tells Knative's queue-proxy of a tag: the host does so only where no activator stands between.
+TAG_HEADER = "knative-serving-tag"
 
 
 class WireDocument(Document):
@@ -46,6 +53,22 @@ class Arm(WireDocument):
     def weight(self) -> float:
         """Share of units, 0 to 1."""
         return length(self.intervals)
+
+    @property
+    def tag(self) -> str:
+        """The tag by whose host a revision of a trial is reached; empty for all other arms."""
+        return _tag(self.host or self.url.partition("://")[2], self.revision)
+
+
+@lru_cache(maxsize=4096)
+def _tag(host: str, revision: str) -> str:
+    """By the names that Knative gives: ``latest-x-predictor`` leads to ``x-predictor-00002``."""
+    label = host.partition(".")[0]
+    for tag in (LATEST, PREVIOUS):
+        service = label.removeprefix(f"{tag}-")
+        if service != label and revision.startswith(f"{service}-"):
+            return tag
+    return ""
 
 
 class ModelRoute(WireDocument):

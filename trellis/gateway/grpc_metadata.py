@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from trellis.contracts.routing_table import TAG_HEADER
 from trellis.gateway.headers import ANSWER_AS, WHICH_VERSION
 from trellis.telemetry.request_ids import Trace
 
@@ -18,14 +19,15 @@ _NOT_FORWARDED = frozenset(
         "authorization",
         "x-api-key",
         ANSWER_AS,
+        TAG_HEADER,
     )
 )
 _WHICH_VERSION = frozenset(name.decode() for name in WHICH_VERSION)
 
 
-def forwarded_metadata(metadata: Any, identity: Trace, answer_as: str | None) -> Metadata:
+def forwarded_metadata(metadata: Any, identity: Trace, answer_as: str | None, tag: str) -> Metadata:
     """A call's metadata for the predictor, with the request's id and trace; ``answer_as`` is the
-    model's name for a caller who asked for no version, and is to be told none.
+    model's name for a caller who asked for no version, and is to be told none; ``tag`` the arm's.
     """
     passed: Metadata = [
         (key, value)
@@ -36,6 +38,8 @@ def forwarded_metadata(metadata: Any, identity: Trace, answer_as: str | None) ->
     passed.append(("traceparent", identity.traceparent))
     if answer_as is not None:
         passed.append((ANSWER_AS, answer_as))
+    if tag:
+        passed.append((TAG_HEADER, tag))
     return passed
 
 

@@ -186,6 +186,7 @@ class GrpcProxy(grpc.GenericRpcHandler):
                 context.invocation_metadata(),
                 asked.identity,
                 None if asked.keep_version else asked.names.model,
+                attempt.target.arm.tag,
             ),
             wait_for_ready=True,
         )

@@ -15,7 +15,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from trellis.contracts.routing_table import Arm
+from trellis.contracts.routing_table import TAG_HEADER, Arm
 from trellis.gateway.body import Body
 from trellis.gateway.errors import UpstreamBroke, UpstreamDown
 
@@ -106,6 +106,9 @@ class Upstream:
             headers["host"] = arm.host
         elif "host" in headers:
             del headers["host"]  # of the arm that took no connection before this one
+        headers.popall(TAG_HEADER, None)  # a caller's own would hide the request from a rollout
+        if arm.tag:
+            headers[TAG_HEADER] = arm.tag
         url = URL(arm.url + path, encoded=True)
         loop = asyncio.get_running_loop()
         wait = self._connect_wait if wait is None else min(wait, self._connect_wait)

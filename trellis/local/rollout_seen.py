@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping
 from typing import Literal
 
+from trellis.contracts.routing_table import LATEST, PREVIOUS
 from trellis.local.revisions import Revision, ServiceState, identity
-from trellis.rollout.seen import LATEST, PREVIOUS, RevisionSeen, ServiceSeen
+from trellis.rollout.seen import RevisionSeen, ServiceSeen
 
 
 def service_seen(

@@ -4,9 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-#: Tags of KServe: the host of each leads to the newest ready revision, and to the one of before it.
-LATEST, PREVIOUS = "latest", "prev"
-
 
 @dataclass(frozen=True)
 class RevisionSeen:

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from trellis.contracts.rollout import RolloutSpec
 from trellis.contracts.rollout_status import RolloutStatus
+from trellis.contracts.routing_table import LATEST, PREVIOUS
 from trellis.rollout.observation import sides
 from trellis.rollout.plan.following import wanted_table
 from trellis.rollout.plan.sides import canary_share
-from trellis.rollout.seen import LATEST, PREVIOUS, RevisionSeen, ServiceSeen
+from trellis.rollout.seen import RevisionSeen, ServiceSeen
 
 
 class TagSplit(NamedTuple):

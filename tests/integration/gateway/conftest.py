@@ -87,5 +87,6 @@ def _kinds(one: FakeUpstream, two: FakeUpstream) -> dict[str, Any]:
         one.arm(model="sentiment", intervals=[[0, 0.8]], role="stable"),
         two.arm(model="sentiment", intervals=[[0.8, 1]], role="canary"),
     ]
-    renamed = [two.arm(model="sentiment", intervals=everybody, host="prev-tagged.example:80")]
+    named = {"host": "prev-tagged.example:80", "revision": "tagged-00001"}
+    renamed = [two.arm(model="sentiment", intervals=everybody, **named)]
     return table_of({**kinds, "split": split, "renamed": renamed})

@@ -57,6 +57,13 @@ async def test_identity_and_metadata_are_passed_on_and_told(channel: grpc.aio.Ch
     assert initial["x-request-id"] == "r-9"
 
 
+async def test_knative_is_told_of_a_tag_by_the_gateway_alone(channel: grpc.aio.Channel) -> None:
+    _, seen, _ = await infer(channel, request("renamed"), knative_serving_tag="latest")
+    assert seen["knative-serving-tag"] == "prev"
+    _, seen, _ = await infer(channel, request("split"), knative_serving_tag="latest")
+    assert "knative-serving-tag" not in seen
+
+
 async def test_units_are_shared_by_weight_and_stay(channel: grpc.aio.Channel) -> None:
     async def version_of(unit: str) -> str:
         _, seen, _ = await infer(channel, request("split"), x_unit_id=unit)

@@ -49,6 +49,15 @@ def test_the_hosts_header_is_the_arms(gateway: Gateway, upstreams: Any) -> None:
     assert plain["headers"]["host"] == f"127.0.0.1:{one.http_port}"
 
 
+def test_knative_is_told_of_a_tag_by_the_gateway_alone(gateway: Gateway) -> None:
+    """A caller's word would hide a request from whoever counts those that nobody assigned."""
+    own = {"Knative-Serving-Tag": "latest"}
+    tagged = seen(post_json(f"{gateway.url}/v2/models/renamed/x", {}, own))
+    assert tagged["headers"]["knative-serving-tag"] == "prev"
+    plain = seen(post_json(f"{gateway.url}/v2/models/squares/x", {}, own))
+    assert "knative-serving-tag" not in plain["headers"]
+
+
 def test_identity_is_passed_on_and_told(gateway: Gateway) -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
     headers = {"x-request-id": "mine-1", "traceparent": f"00-{trace}-b7ad6b7169203331-01"}

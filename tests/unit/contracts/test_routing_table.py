@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
-from trellis.contracts.routing_table import RoutingTable
+from trellis.contracts.routing_table import Arm, RoutingTable
 
 
 def arm(revision: str, *intervals: tuple[float, float], **changed: Any) -> dict[str, Any]:
@@ -80,3 +80,29 @@ def test_a_salt_must_fit_the_hash_as_its_key() -> None:
     document["models"]["tomato"]["salt"] = "ü" * 33
     with pytest.raises(ValidationError, match="longer than 64 bytes"):
         RoutingTable.model_validate(document)
+
+
+@pytest.mark.parametrize(
+    ("url", "revision", "tag"),
+    [
+        (
+            "http://latest-squares-predictor.farm.svc.cluster.local",
+            "squares-predictor-00002",
+            "latest",
+        ),
+        ("http://prev-squares-predictor.farm.svc.cluster.local", "squares-predictor-00001", "prev"),
+        ("http://squares-predictor.farm.svc.cluster.local", "squares-predictor", ""),
+        # A service of that name, by its own host.
+        ("http://latest-news-predictor.farm.svc.cluster.local", "latest-news-predictor", ""),
+        # A chart's route, which no rollout has made.
+        ("http://prev-squares-predictor.farm.svc.cluster.local", "prev-squares-predictor", ""),
+        ("http://10.0.0.1:8080", "squares-00001", ""),
+    ],
+)
+def test_an_arm_of_a_trial_is_known_by_the_tag_of_its_host(
+    url: str, revision: str, tag: str
+) -> None:
+    assert Arm(url=url, model="squares", version="v1", revision=revision).tag == tag
+    host = url.partition("://")[2]
+    named = Arm(url="http://10.0.0.1", host=host, model="squares", version="v1", revision=revision)
+    assert named.tag == tag

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Literal, Protocol
 
-from trellis.contracts.routing_table import Arm, ModelRoute, RoutingTable
+from trellis.contracts.routing_table import LATEST, PREVIOUS, Arm, ModelRoute, RoutingTable
 from trellis.rollout.cluster.cluster import Address
 from trellis.rollout.cluster.facts import Key
 from trellis.rollout.cluster.keeping import FingerprintOf, keeping
 from trellis.rollout.cluster.table import Keyed
 from trellis.rollout.compile import Trial, WeightedRevision, compile_table
 from trellis.rollout.experiments.assignment import AssignedArm, Assignment
-from trellis.rollout.seen import LATEST, PREVIOUS, RevisionSeen, ServiceSeen
+from trellis.rollout.seen import RevisionSeen, ServiceSeen
 from trellis.rollout.sticky import TagSplit
 
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from trellis.contracts.amounts import seconds
 from trellis.contracts.rollout import Guardrail
+from trellis.contracts.routing_table import LATEST, PREVIOUS
 from trellis.rollout.looks import Count, Moments
 from trellis.rollout.metrics.exposition import Sample
 from trellis.rollout.metrics.port import Counters
-from trellis.rollout.seen import LATEST, PREVIOUS
 
 PROXY_COUNT = "http_server_request_duration_seconds_count"
 PROXY_BUCKET = "http_server_request_duration_seconds_bucket"
@@ -59,8 +59,9 @@ def own_names(guardrails: Sequence[Guardrail]) -> tuple[str, ...]:
 def is_tagged(sample: Sample, service: str) -> bool:
     """Whether a request came through the host of a tag, or named one in its header.
 
-    With Knative's tag-header-based-routing off, its default, ``kn_route_tag`` is ``kn:disabled`` for
-    requests of tag hosts too: the host tells them.
+    ``kn_route_tag`` has the header, which gateways send; where nobody does and Knative's
+    tag-header-based-routing is off, its default, it is ``kn:disabled``. The host is a sign only where
+    Knative's activator does not stand between: behind it, ``server_address`` is the pod's.
     """
     if not sample.labels.get("kn_route_tag", "kn:").startswith("kn:"):
         return True

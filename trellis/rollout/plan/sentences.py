@@ -1,13 +1,14 @@
 """``status.message``: why the rollout is where it is, in a sentence, with its numbers."""
 
 from trellis.contracts.rollout import RolloutSpec
+from trellis.contracts.routing_table import LATEST
 from trellis.rollout.plan.draft import Draft
 from trellis.rollout.plan.gateways import GatewaysSeen
 from trellis.rollout.plan.holds import hold_in_force
 from trellis.rollout.plan.refusals import Refusal
 from trellis.rollout.plan.sides import canary_share
 from trellis.rollout.plan.words import clip, span
-from trellis.rollout.seen import LATEST, ServiceSeen
+from trellis.rollout.seen import ServiceSeen
 
 _LONGEST = 600
 

@@ -241,6 +241,7 @@ def test_a_trial_that_gateways_split_leads_to_the_hosts_of_tags() -> None:
         (f"http://latest-{host}", f"latest-{host}:80", "v2", "canary"),
     ]
     assert [round(arm.weight, 12) for arm in route.arms] == [0.9, 0.1]
+    assert [arm.tag for arm in route.arms] == ["prev", "latest"]
     # Each host leads to one revision, so that answers may be kept.
     assert [arm.fingerprint for arm in route.arms] == ["sha256:1", "sha256:2"]
     assert splits_by_tag(route)
