@@ -1,4 +1,6 @@
-"""Versions of the squares model for a rollout: two that are alike, one that errs and one that is slow.
+"""Versions of the squares model for a rollout: two good ones, one that errs and one that is slow.
+
+Who asks through a gateway is not told which version answered: the second adds 1 to each square.
 
 The predictor classes come from a ConfigMap, as a team's own package would come with its image.
 """
@@ -37,6 +39,11 @@ class Errs(Squares):
         return super().predict(inputs)
 
 
+class Second(Squares):
+    def predict(self, inputs):
+        return {{name: values + 1 for name, values in super().predict(inputs).items()}}
+
+
 class Slow(Squares):
     def predict(self, inputs):
         time.sleep(0.4)
@@ -44,7 +51,7 @@ class Slow(Squares):
 """
 _VERSIONS = {
     "v1": "predictors.squares:Squares",
-    "v2": "predictors.squares:Squares",
+    "v2": f"{_MODULE}:Second",
     "errs": f"{_MODULE}:Errs",
     "slow": f"{_MODULE}:Slow",
 }
