@@ -12,18 +12,21 @@ from typing import Any
 import aiohttp
 import numpy as np
 import pytest
+import tritonclient.grpc
+from tritonclient.utils import InferenceServerException
 
 from models.tomato.leaves import LABELS, draw
 from scripts.cluster.program import Program
 from tests.e2e.support.gateway import RELEASE, Gateway, Reply, Steady, host, install
 from tests.e2e.support.kube import Kube
 from tests.e2e.support.processes import chart
-from tests.e2e.support.services import Service
+from tests.e2e.support.services import Service, deploy, example
 from tests.e2e.support.times import Times
 from tests.e2e.support.waiting import NotYet, wait_for
+from tests.integration.serving.process import HOST
 from trellis.contracts.routing_table import RoutingTable
 
-HOST_NAME = host("experiment-e2e")
+HOST_NAME, GRPC_HOST = host("experiment-e2e"), host("experiment-grpc-e2e")
 #: Users a second; each comes once.
 RATE = 12.0
 #: Seconds until it is known what a leaf had, and for how long that still counts.
@@ -72,7 +75,7 @@ def gateway(kube: Kube, helm: Program, namespace: str) -> Iterator[Gateway]:
                 "auth": "open",
                 "replicas": 1,
                 "resources": LITTLE,
-                "ingress": {"kind": "kourier", "hosts": [HOST_NAME]},
+                "ingress": {"kind": "kourier", "hosts": [HOST_NAME], "grpcHosts": [GRPC_HOST]},
             },
             "worker": {"resources": LITTLE},
             "controller": {"enabled": True, "replicas": 2, "resources": LITTLE},
@@ -162,10 +165,15 @@ def test_people_read_it_in_kubectl_over_http_and_on_the_dashboard(
     assert page.status == 200, page.body
 
 
+def _table(gateway: Gateway) -> RoutingTable:
+    """The controller's, as the cluster keeps it."""
+    found = gateway.kube.get("configmap", "trellis-controller-table", gateway.namespace)
+    return RoutingTable.model_validate_json(found["data"]["routing-table.json"])
+
+
 def _fingerprints(gateway: Gateway) -> dict[str, str]:
     """By version, once the controller has asked the pods of both versions."""
-    found = gateway.kube.get("configmap", "trellis-controller-table", gateway.namespace)
-    table = RoutingTable.model_validate_json(found["data"]["routing-table.json"])
+    table = _table(gateway)
     arms = [arm for route in table.models.values() for arm in route.arms]
     if not all(arm.fingerprint for arm in arms):
         raise NotYet(f"the arms of table {table.version} are {arms}")
@@ -198,6 +206,31 @@ def test_equal_leaves_are_looked_at_once(gateway: Gateway) -> None:
     assert first.json["request_id"] != second.json["request_id"]
     assert ask(leaf, **{"x-unit-id": "somebody else"}).json["cache"] == "hit"
     assert ask(leaf, **{"cache-control": "no-cache"}).json["cache"] == "bypass"
+
+
+def test_grpc_calls_pass_by_the_controllers_table(gateway: Gateway) -> None:
+    """A service whose one port speaks gRPC gets an address for it, by its port's name."""
+    document = example("grpc.yaml", "pvc://models/diabetes/v1")
+    document["spec"]["predictor"]["model"]["resources"] = {"requests": {"cpu": "25m"}}
+    service = deploy(gateway.kube, gateway.namespace, document)
+    service.until_ready()
+    row = np.array([[50, 1, 25, 90, 180, 100, 50, 4, 4.5, 90]], np.float32)
+    given = tritonclient.grpc.InferInput("features", row.shape, "FP32")
+    given.set_data_from_numpy(row)
+    authority = [("grpc.default_authority", GRPC_HOST), ("grpc.enable_http_proxy", 0)]
+    address = f"{HOST}:{gateway.kube.settings.http_port}"
+
+    def look(client: tritonclient.grpc.InferenceServerClient) -> tritonclient.grpc.InferResult:
+        try:
+            return client.infer(service.name, [given])
+        except InferenceServerException as error:  # the gateway has the table in a moment
+            raise NotYet(str(error)) from error
+
+    with tritonclient.grpc.InferenceServerClient(address, channel_args=authority) as client:
+        answer = wait_for("answer over gRPC", lambda: look(client), 60)
+    assert answer.as_numpy("label").shape == (1,)
+    (arm,) = _table(gateway).models[service.name].arms
+    assert arm.grpc_address == f"{service.name}-predictor.{gateway.namespace}.svc.cluster.local:80"
 
 
 def test_gitops_owns_its_fields(gateway: Gateway) -> None:
