@@ -24,7 +24,6 @@ from tests.e2e.support.services import Service, deploy, example
 from tests.e2e.support.times import Times
 from tests.e2e.support.waiting import NotYet, wait_for
 from tests.integration.serving.process import HOST
-from trellis.contracts.routing_table import RoutingTable
 
 HOST_NAME, GRPC_HOST = host("experiment-e2e"), host("experiment-grpc-e2e")
 #: Users a second; each comes once.
@@ -165,15 +164,9 @@ def test_people_read_it_in_kubectl_over_http_and_on_the_dashboard(
     assert page.status == 200, page.body
 
 
-def _table(gateway: Gateway) -> RoutingTable:
-    """The controller's, as the cluster keeps it."""
-    found = gateway.kube.get("configmap", "trellis-controller-table", gateway.namespace)
-    return RoutingTable.model_validate_json(found["data"]["routing-table.json"])
-
-
 def _fingerprints(gateway: Gateway) -> dict[str, str]:
     """By version, once the controller has asked the pods of both versions."""
-    table = _table(gateway)
+    table = gateway.controllers_table
     arms = [arm for route in table.models.values() for arm in route.arms]
     if not all(arm.fingerprint for arm in arms):
         raise NotYet(f"the arms of table {table.version} are {arms}")
@@ -229,7 +222,7 @@ def test_grpc_calls_pass_by_the_controllers_table(gateway: Gateway) -> None:
     with tritonclient.grpc.InferenceServerClient(address, channel_args=authority) as client:
         answer = wait_for("answer over gRPC", lambda: look(client), 60)
     assert answer.as_numpy("label").shape == (1,)
-    (arm,) = _table(gateway).models[service.name].arms
+    (arm,) = gateway.controllers_table.models[service.name].arms
     assert arm.grpc_address == f"{service.name}-predictor.{gateway.namespace}.svc.cluster.local:80"
 
 

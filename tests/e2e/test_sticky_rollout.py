@@ -3,11 +3,10 @@ allows, what they meet is the evidence, and nobody is left at a host that goes.
 """
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import aiohttp
 import pytest
@@ -21,8 +20,8 @@ from tests.e2e.support.rollouts import Rollout
 from tests.e2e.support.services import Service, deploy
 from tests.e2e.support.times import Times
 from tests.e2e.support.waiting import NotYet, wait_for
+from tests.integration.beside import Beside
 from trellis.contracts.rollout import Guardrail
-from trellis.contracts.routing_table import RoutingTable
 from trellis.rollout.cluster.routes import splits_by_tag
 from trellis.rollout.evidence.tallies import Tallies
 from trellis.rollout.metrics.exposition import samples
@@ -90,25 +89,13 @@ class Span:
 
 
 @dataclass
-class Tables:
+class Tables(Beside):
     """A context that keeps the canary's shares of units that the controller's table had, in their order;
     0 where the service's own host splits.
     """
 
     gateway: Gateway
     seen: list[Span] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
 
     def span(self, share: int) -> Span:
         """The first with that share."""
@@ -132,10 +119,7 @@ class Tables:
             self.seen[-1].last = asked
 
     def _share(self) -> int:
-        kube, namespace = self.gateway.kube, self.gateway.namespace
-        found = kube.get("configmap", "trellis-controller-table", namespace)
-        table = RoutingTable.model_validate_json(found["data"]["routing-table.json"])
-        route = table.models[squares.NAME]
+        route = self.gateway.controllers_table.models[squares.NAME]
         return round(100 * route.arms[1].weight) if splits_by_tag(route) else 0
 
 

@@ -102,13 +102,13 @@ class Upstream:
         response and sets the deadline around the call. Raises ``UpstreamDown`` where nothing
         was sent, ``UpstreamBroke`` where something was; the body's own ``failure`` goes first.
         """
-        if arm.host is not None:
-            headers["host"] = arm.host
-        elif "host" in headers:
-            del headers["host"]  # of the arm that took no connection before this one
-        headers.popall(TAG_HEADER, None)  # a caller's own would hide the request from a rollout
-        if arm.tag:
-            headers[TAG_HEADER] = arm.tag
+        for name, value in (("host", arm.host), (TAG_HEADER, arm.tag)):
+            if value:
+                headers[name] = value
+            elif name in headers:
+                # Of the arm that took no connection before this one; or a caller's own tag, which would
+                # hide the request from a rollout.
+                del headers[name]
         url = URL(arm.url + path, encoded=True)
         loop = asyncio.get_running_loop()
         wait = self._connect_wait if wait is None else min(wait, self._connect_wait)

@@ -54,6 +54,8 @@ def tag_split(
     return TagSplit(seen.revisions[previous], seen.revisions[latest], weight)
 
 
-def splits_now(spec: RolloutSpec, status: RolloutStatus, seen: ServiceSeen | None) -> bool:
-    """Whether gateways are to split so now."""
-    return wanted_table(status) == "tagged" and tag_split(spec, status, seen) is not None
+def split_now(
+    spec: RolloutSpec, status: RolloutStatus, seen: ServiceSeen | None
+) -> TagSplit | None:
+    """How gateways are to split them now; None where they are not to."""
+    return tag_split(spec, status, seen) if wanted_table(status) == "tagged" else None

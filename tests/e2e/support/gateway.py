@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 
@@ -18,6 +17,7 @@ from tests.e2e.support.kube import Document, Kube
 from tests.e2e.support.processes import chart
 from tests.e2e.support.services import has_begun, is_ending, is_ready
 from tests.e2e.support.waiting import NotYet, wait_for
+from tests.integration.beside import AsyncBeside
 from trellis.contracts.routing_table import RoutingTable
 
 Result = TypeVar("Result")
@@ -68,7 +68,15 @@ class Gateway:
     @property
     def table(self) -> RoutingTable:
         """The routing table as the chart wrote it."""
-        found = self.kube.get("configmap", "trellis-routing-table", self.namespace)
+        return self._table("trellis-routing-table")
+
+    @property
+    def controllers_table(self) -> RoutingTable:
+        """The routing table as the controller keeps it."""
+        return self._table("trellis-controller-table")
+
+    def _table(self, config_map: str) -> RoutingTable:
+        found = self.kube.get("configmap", config_map, self.namespace)
         return RoutingTable.model_validate_json(found["data"]["routing-table.json"])
 
     def every_pod(self, component: str) -> list[Document]:
@@ -172,7 +180,7 @@ class Gateway:
 
 
 @dataclass
-class Steady:
+class Steady(AsyncBeside):
     """A context that calls ``one`` ``rate`` times a second, each call by itself, while it is open.
 
     ``one`` gets the session and the call's number; an exception of it is kept as a failure.
@@ -183,19 +191,7 @@ class Steady:
     sent: int = 0
     failures: list[str] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    async def _run(self) -> None:
+    async def _send(self) -> None:
         begin = time.monotonic()
         async with _session() as session, asyncio.TaskGroup() as group:
             while not self._stop.is_set():

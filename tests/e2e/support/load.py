@@ -4,13 +4,13 @@ Each answer is counted by the version and the revision that gave it; anything bu
 """
 
 import asyncio
-import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Self
 
 import aiohttp
+
+from tests.integration.beside import AsyncBeside
 
 #: A request without an answer by then has failed.
 PATIENCE = 30.0
@@ -56,7 +56,7 @@ class Tally:
         )
 
 
-class Load:
+class Load(AsyncBeside):
     """A context that sends ``rate`` requests a second while it is open.
 
     Open loop: a slow answer keeps no other request from being sent. Requests take a connection
@@ -66,18 +66,8 @@ class Load:
     def __init__(self, request: Request, rate: float) -> None:
         self.tally = Tally()
         self._request, self._gap = request, 1 / rate
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    async def _run(self) -> None:
+    async def _send(self) -> None:
         begin, number = time.monotonic(), 0
         async with _session() as session, asyncio.TaskGroup() as group:
             while not self._stop.is_set():

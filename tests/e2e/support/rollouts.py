@@ -1,13 +1,13 @@
 """A Rollout in the cluster as people see it, and the traffic that it moved."""
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from tests.e2e.support.kube import Document, Kube, condition
 from tests.e2e.support.services import Service, traffic
 from tests.e2e.support.waiting import NotYet, wait_for
+from tests.integration.beside import Beside
 
 #: Far beyond what a rollout of these tests takes, for a busy machine.
 PATIENCE = 240.0
@@ -100,25 +100,13 @@ def is_true(status: Mapping[str, Any], kind: str) -> bool:
 
 
 @dataclass
-class Shares:
+class Shares(Beside):
     """A context that looks at a service's traffic while it is open, and keeps every other one that it saw,
     in percent by revision.
     """
 
     service: Service
     seen: list[dict[str, int]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
 
     def of(self, revision: str) -> list[int]:
         """The revision's shares in their order, each once in a row."""

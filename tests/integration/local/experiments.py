@@ -38,14 +38,15 @@ def table_of(up: Up) -> dict[str, Any]:
     return dict(table)
 
 
-def until_shared(up: Up, model: str) -> None:
-    """Wait until the gateway has a table in which an experiment shares the model's units."""
+def until_route(up: Up, model: str, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The model's route in the table that the gateway has, once this holds of it."""
     deadline = time.monotonic() + SECONDS
     while True:
         table = table_of(up)
-        if table["models"][model]["experiment"] is not None:
+        route: dict[str, Any] = table["models"][model]
+        if holds(route):
             up.wait_for_table(table["version"])
-            return
+            return route
         assert time.monotonic() < deadline, table
         time.sleep(0.2)
 

@@ -3,16 +3,15 @@
 import asyncio
 import json
 import random
-import threading
 from collections import Counter, defaultdict
-from typing import Self
 
 import aiohttp
 
+from tests.integration.beside import AsyncBeside
 from tests.integration.local.conftest import BODY, version_that_said
 
 
-class Load:
+class Load(AsyncBeside):
     """A context that sends while it is open; then counts of answers, versions and failures.
 
     ``refused`` are connections that nobody took, so no request was accepted; ``broken`` are
@@ -22,21 +21,11 @@ class Load:
     def __init__(self, url: str, workers: int = 4, users: int = 200) -> None:
         self._url = url + "/v2/models/diabetes/infer"
         self._workers, self._users = workers, users
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
         self.codes: Counter[int] = Counter()
         self.refused = 0
         self.broken: list[str] = []
         self.versions: Counter[str] = Counter()
         self.by_user: dict[str, list[str]] = defaultdict(list)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
 
     @property
     def failures(self) -> int:
@@ -44,13 +33,13 @@ class Load:
         bad = sum(count for code, count in self.codes.items() if code != 200)
         return bad + self.refused + len(self.broken)
 
-    async def _run(self) -> None:
+    async def _send(self) -> None:
         timeout = aiohttp.ClientTimeout(total=60)
         connector = aiohttp.TCPConnector(force_close=True)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-            await asyncio.gather(*(self._send(session, seed) for seed in range(self._workers)))
+            await asyncio.gather(*(self._work(session, seed) for seed in range(self._workers)))
 
-    async def _send(self, session: aiohttp.ClientSession, seed: int) -> None:
+    async def _work(self, session: aiohttp.ClientSession, seed: int) -> None:
         draw = random.Random(seed)
         while not self._stop.is_set():
             user = f"user-{draw.randrange(self._users)}"

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tests.integration.local.conftest import BODY, Start, Up, manifest, version_that_said
-from tests.integration.local.experiments import asked, table_of, units, until, until_shared, users
+from tests.integration.local.experiments import asked, table_of, units, until, until_route, users
 from tests.integration.local.test_front import child
 from trellis.contracts.routing_table import ModelRoute
 from trellis.gateway.assignment import UnitLine
@@ -102,7 +102,7 @@ def test_the_version_that_is_right_more_often_is_found(start: Start) -> None:
     goal = EXPERIMENT.replace("diabetes", "sentiment") + "  goal: {kind: label}\n"
     up = start(SENTIMENT + goal)
     until(up, "kind", lambda status: status["phase"] == "Running")
-    until_shared(up, "sentiment")
+    until_route(up, "sentiment", lambda route: route["experiment"] is not None)
     with users(judged(up)):
         status = until(up, "kind", lambda status: status["phase"] == "Decided")
     assert status["winner"] == "v2", status["message"]

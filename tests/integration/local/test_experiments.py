@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.integration.local.conftest import BODY, Start, Up, manifest, version_that_said
-from tests.integration.local.experiments import SECONDS, asked, table_of, units, until, users, view
+from tests.integration.local.experiments import asked, units, until, until_route, users, view
 from tests.integration.serving import lab
 
 #: How often users are content with what a version said.
@@ -121,7 +121,7 @@ def test_an_arm_that_errs_is_halted(start: Start, squares: Path) -> None:
         assert {arm["version"]: arm["weight"] for arm in halted["arms"]} == {"v1": 1, "errs": 0}
         (condition,) = (one for one in halted["conditions"] if one["type"] == "Halted")
         assert (condition["status"], condition["reason"]) == ("True", "GuardrailHarm")
-        route = until_route(up, lambda route: shares(route)["errs"] == [])
+        route = until_route(up, "squares", lambda route: shares(route)["errs"] == [])
     assert (route["experiment"], shares(route)["v1"]) == ("harm", [[0, 1]])
     after: list[int] = []
     for number in range(30):
@@ -131,19 +131,6 @@ def test_an_arm_that_errs_is_halted(start: Start, squares: Path) -> None:
 
 def shares(route: dict[str, Any]) -> dict[str, list[list[float]]]:
     return {arm["version"]: arm["intervals"] for arm in route["arms"]}
-
-
-def until_route(up: Up, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """The squares' route in the table that the gateway has, once this holds of it."""
-    deadline = time.monotonic() + SECONDS
-    while True:
-        table = table_of(up)
-        route: dict[str, Any] = table["models"]["squares"]
-        if holds(route):
-            up.wait_for_table(table["version"])
-            return route
-        assert time.monotonic() < deadline, table
-        time.sleep(0.2)
 
 
 def test_an_experiment_over_http_has_the_same_evidence(start: Start, squares: Path) -> None:
@@ -159,9 +146,9 @@ def test_an_experiment_over_http_has_the_same_evidence(start: Start, squares: Pa
         status = until(up, "by-hand", lambda status: units(status) >= 40)
     assert status["exposures"] >= 40
     assert view(up, "by-hand")["spec"]["attributionWindow"] == "60s"
-    until_route(up, lambda route: route["experiment"] == "by-hand")
+    until_route(up, "squares", lambda route: route["experiment"] == "by-hand")
     assert (
         asked(f"{up.url}/experiments/by-hand", {**body, "enabled": False}, method="PUT")[0] == 200
     )
     until(up, "by-hand", lambda status: status["phase"] == "Stopped")
-    until_route(up, lambda route: route["experiment"] is None)
+    until_route(up, "squares", lambda route: route["experiment"] is None)

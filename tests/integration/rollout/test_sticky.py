@@ -7,13 +7,13 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from tests.integration.redis_server import RedisServer
 from tests.integration.rollout.kserve_actor import TAG_ROUTING, Behaviour
 from tests.integration.rollout.lab import ERRORS, Lab
+from tests.integration.rollout.served import served
 from tests.integration.rollout.visitors import Visitors
-from tests.integration.rollout.waiting import until
+from tests.integration.rollout.waiting import running, until
 from trellis.contracts.routing_table import RoutingTable
 from trellis.rollout.cluster.routes import splits_by_tag
 from trellis.rollout.http.tables import TableServer
@@ -56,21 +56,9 @@ class Follower:
 
 @contextlib.asynccontextmanager
 async def following(tables: TableServer) -> AsyncIterator[Follower]:
-    app = web.Application()
-    app.add_routes(tables.routes())
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
     follower = Follower()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/routing-table"
-    task = asyncio.create_task(follower.follow(url))
-    try:
+    async with served(tables) as url, running(follower.follow(url)):
         yield follower
-        assert not task.done(), task.exception()
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await runner.cleanup()
 
 
 async def bring(lab: Lab, *, tags: bool = True) -> None:

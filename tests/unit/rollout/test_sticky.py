@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.rollout.plan.conductor import Conductor, spec_of, trying
-from trellis.rollout.sticky import splits_now, tag_split
+from trellis.rollout.sticky import split_now, tag_split
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def test_both_sides_of_a_trial_by_the_revisions_behind_their_tags(stepping: Cond
     assert split is not None
     assert (split.stable.version, split.canary.version, split.weight) == ("v1", "v2", 5)
     assert split.shares == {"r-00001": 0.95, "r-00002": 0.05}
-    assert splits_now(stepping.spec, stepping.status, stepping.service.seen())
+    assert split_now(stepping.spec, stepping.status, stepping.service.seen()) == split
 
 
 @pytest.mark.parametrize(
@@ -59,4 +59,4 @@ def test_only_where_the_spec_asks_for_it(stepping: Conductor) -> None:
 def test_only_while_the_plan_has_gateways_split(stepping: Conductor) -> None:
     stepping.says["v2/a"] = "harm"
     stepping.once()
-    assert not splits_now(stepping.spec, stepping.status, stepping.service.seen())
+    assert split_now(stepping.spec, stepping.status, stepping.service.seen()) is None

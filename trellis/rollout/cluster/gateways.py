@@ -5,13 +5,13 @@ each request of a unit alike; else, and for whatever no gateway sends, Knative s
 """
 
 import time
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from pydantic import ValidationError
 
-from trellis.contracts.rollout import RolloutSpec
+from trellis.contracts.rollout import Guardrail, RolloutSpec
 from trellis.contracts.rollout_status import RolloutStatus
 from trellis.contracts.routing_table import ModelRoute, RoutingTable
 from trellis.rollout.cluster.cluster import Cluster
@@ -30,7 +30,7 @@ from trellis.rollout.observation import sides
 from trellis.rollout.plan import GatewaysSeen
 from trellis.rollout.plan.decision import Table
 from trellis.rollout.seen import ServiceSeen
-from trellis.rollout.sticky import TagSplit, splits_now, tag_split
+from trellis.rollout.sticky import TagSplit, split_now, tag_split
 from trellis.telemetry.logs import get_logger
 
 #: Seconds without the events after which gateways turn away from tag hosts: by the service's own host
@@ -124,7 +124,7 @@ class ClusterGateways:
         self, key: Key, spec: RolloutSpec, status: RolloutStatus, seen: ServiceSeen | None
     ) -> bool:
         """See ``ports.Gateways.by_unit``."""
-        return self._may_split(key) and splits_now(spec, status, seen)
+        return self._may_split(key) and split_now(spec, status, seen) is not None
 
     def split(self, key: Key) -> TagSplit | None:
         """How the table is to split a service's units now, by the Rollout's status as it is heard; None
@@ -154,9 +154,10 @@ class ClusterGateways:
         """
         rollout = self._rollout(key)
         spec = _spec(rollout) if rollout else None
+        may_split = self._may_split(key) and hosts == "tagged"
+        split = tag_split(spec, status, seen) if spec and may_split else None
         if rollout is not None and spec is not None and seen is not None:
-            await self._expect(key, rollout, spec, seen, status)
-        split = tag_split(spec, status, seen) if spec and hosts == "tagged" else None
+            await self._expect(key, rollout, spec.guardrails, seen, status, split)
         if self._followed.get(key) != split:
             self._followed[key] = split
             self._offered().stir()
@@ -165,16 +166,15 @@ class ClusterGateways:
         self,
         key: Key,
         rollout: Rollout,
-        spec: RolloutSpec,
+        guardrails: Sequence[Guardrail],
         seen: ServiceSeen,
         status: RolloutStatus,
+        split: TagSplit | None,
     ) -> None:
         trial = trial_of(*rollout.key, status)
         if self._trials is None or trial is None or not status.weight:
             return
         present = sides(status, seen)
-        by_unit = self.by_unit(key, spec, status, seen)
-        split = tag_split(spec, status, seen) if by_unit else None
         shares = dict.fromkeys(present, 0.0)
         given = split.shares if split else _shares(seen, status.weight / 100)
         shares.update({name: share for name, share in given.items() if name in present})
@@ -183,7 +183,7 @@ class ClusterGateways:
             return
         try:
             await self._trials.expect(
-                trial, key[1], present, shares, spec.guardrails, by_unit=asked.by_unit
+                trial, key[1], present, shares, guardrails, by_unit=asked.by_unit
             )
         except EventsDown as error:
             if key not in self._uncounted:
@@ -236,7 +236,7 @@ def _split(rollout: Rollout, seen: ServiceSeen) -> TagSplit | None:
     spec = _spec(rollout)
     try:
         status = rollout.parsed_status()
-        split = tag_split(spec, status, seen) if spec and splits_now(spec, status, seen) else None
+        split = split_now(spec, status, seen) if spec else None
     except ValidationError:  # another kind of controller wrote it
         return None
     return split._replace(trial=trial_of(*rollout.key, status) or "") if split else None

@@ -103,14 +103,14 @@ class TrialEvents:
     @asynccontextmanager
     async def _bounded(self) -> AsyncIterator[None]:
         """Let one call of all wait for a Redis that is away, not each rollout's."""
-        if self._clock() < self._away_until:
+        if time.monotonic() < self._away_until:
             raise EventsDown("the events' Redis did not answer a moment ago")
         try:
             yield
         except Unreadable:
             raise
         except EventsDown:
-            self._away_until = self._clock() + AWAY_SECONDS
+            self._away_until = time.monotonic() + AWAY_SECONDS
             raise
 
     async def stored(self, trial: str, up_to: int) -> None:

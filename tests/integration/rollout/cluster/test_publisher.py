@@ -9,10 +9,11 @@ from typing import Any
 import orjson
 import pytest
 import structlog
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession
 
 from tests.integration.rollout.api_server import ApiServer
 from tests.integration.rollout.objects import path
+from tests.integration.rollout.served import served
 from tests.integration.rollout.waiting import running, until
 from tests.unit.rollout.cluster.test_fingerprints import FIRST, Farm, asking
 from tests.unit.rollout.cluster.test_routes import Named, Services, a_tenth, assigned
@@ -77,17 +78,12 @@ class Place:
 
     async def offered(self) -> RoutingTable:
         """What a gateway is answered."""
-        application = web.Application()
-        application.add_routes(self.server.routes())
-        runner = web.AppRunner(application)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            url = f"http://127.0.0.1:{runner.addresses[0][1]}/routing-table"
-            async with ClientSession() as session, session.get(url) as answer:
-                return RoutingTable.model_validate_json(await answer.text())
-        finally:
-            await runner.cleanup()
+        async with (
+            served(self.server) as url,
+            ClientSession() as session,
+            session.get(url) as answer,
+        ):
+            return RoutingTable.model_validate_json(await answer.text())
 
     async def until_version(self, version: int) -> RoutingTable:
         async with asyncio.timeout(20):

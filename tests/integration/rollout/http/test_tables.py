@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-from aiohttp import web
 
+from tests.integration.rollout.served import served
 from trellis.contracts.routing_table import RoutingTable
 from trellis.rollout.compile import WeightedRevision, compile_table
 from trellis.rollout.http import tables
@@ -36,13 +36,8 @@ def server() -> TableServer:
 
 @pytest.fixture
 async def url(server: TableServer) -> AsyncIterator[str]:
-    app = web.Application()
-    app.add_routes(server.routes())
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}/routing-table"
-    await runner.cleanup()
+    async with served(server) as url:
+        yield url
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from trellis.rollout.cluster.rollouts import Rollout, rollout
 from trellis.rollout.compile import WeightedRevision, compile_table
 from trellis.rollout.events.store import EventsDown
 from trellis.rollout.events.trial import TrialEvents
+from trellis.rollout.plan import wanted_table
 from trellis.rollout.seen import ServiceSeen
 
 KEY = ("farm", "tomato")
@@ -95,7 +96,7 @@ class Place:
 
     async def follow(self, status: RolloutStatus | None = None, key: Key = KEY) -> None:
         status = status or self.conductor.status
-        await self.gateways.follow(key, self.known.seen(key), status, "tagged")
+        await self.gateways.follow(key, self.known.seen(key), status, wanted_table(status))
 
     def by_unit(self, key: Key = KEY) -> bool:
         status = self.conductor.status
